@@ -1,0 +1,43 @@
+"""What a run is: RunSpec and its parts, declared once."""
+
+from lab.spec.run import (
+    CheckpointSpec,
+    DataSpec,
+    EngineSpec,
+    EvaluationSpec,
+    MethodSpec,
+    ModelSpec,
+    RegularisationSpec,
+    ResourceSpec,
+    RunSpec,
+    ScheduleSpec,
+)
+from lab.spec.settings import Setting, setting_at, settings
+from lab.spec.text import difference, dump, dump_commented, load, loads, read_overrides, with_overrides
+from lab.spec.validate import build, check, conflicts
+
+__all__ = [
+    "CheckpointSpec",
+    "DataSpec",
+    "EngineSpec",
+    "EvaluationSpec",
+    "MethodSpec",
+    "ModelSpec",
+    "RegularisationSpec",
+    "ResourceSpec",
+    "RunSpec",
+    "ScheduleSpec",
+    "Setting",
+    "build",
+    "check",
+    "conflicts",
+    "difference",
+    "dump",
+    "dump_commented",
+    "load",
+    "loads",
+    "read_overrides",
+    "setting_at",
+    "settings",
+    "with_overrides",
+]
