@@ -13,7 +13,16 @@ from lab.spec.run import (
     ScheduleSpec,
 )
 from lab.spec.settings import Setting, setting_at, settings
-from lab.spec.text import difference, dump, dump_commented, load, loads, read_overrides, with_overrides
+from lab.spec.text import (
+    difference,
+    dump,
+    dump_commented,
+    load,
+    loads,
+    read_overrides,
+    value_at,
+    with_overrides,
+)
 from lab.spec.validate import build, check, conflicts
 
 __all__ = [
@@ -39,5 +48,6 @@ __all__ = [
     "read_overrides",
     "setting_at",
     "settings",
+    "value_at",
     "with_overrides",
 ]

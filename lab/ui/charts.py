@@ -1,0 +1,238 @@
+"""Charts as constant Vega-Lite specs with the data passed in.
+
+Thin lines without point marks, a light grid, labels on the lines instead of a legend, units on the axes. A chart never
+gets more than about a thousand points: `lab.runs.view` thins the series out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lab.ui.language import _
+from lab.ui.theme import colours, stack_colours
+
+Point = tuple[float, float | None]
+
+
+def line(
+    series: Mapping[str, tuple[Sequence[Point], str, bool]],
+    *,
+    key: str,
+    alt: str,
+    x_title: str,
+    y_format: str = ".2f",
+    height: int = 260,
+    x_max: float | None = None,
+) -> None:
+    """Draw one line for each series: label -> (points, colour, faint).
+
+    A value that is None leaves a gap. Faint series (the raw loss behind the smoothed one) get no label.
+    """
+    rows = [
+        {"x": x, "y": y, "s": index}
+        for index, (points, _colour, _faint) in enumerate(series.values())
+        for x, y in points
+    ]
+    layers = [_line_layer(index, colour, faint) for index, (_points, colour, faint) in enumerate(series.values())]
+    layers += _labels(series)
+    domain = {"domain": [0, x_max]} if x_max else {}
+    shared = {
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "title": x_title,
+            "scale": {"nice": False, **domain},
+            "axis": {"grid": False, "tickCount": 6, "format": ",d"},
+        },
+        "y": {
+            "field": "y",
+            "type": "quantitative",
+            "title": None,
+            "scale": {"zero": False},
+            "axis": {"tickCount": 5, "domain": False, "ticks": False, "format": y_format},
+        },
+    }
+    tooltip = [
+        {"field": "x", "type": "quantitative", "title": x_title, "format": ","},
+        {"field": "y", "type": "quantitative", "title": _("value"), "format": ".4g"},
+    ]
+    spec = {
+        "data": {"values": rows},
+        "encoding": shared | {"tooltip": tooltip},
+        "layer": layers,
+        "height": height,
+        "config": {"view": {"stroke": None}},
+    }
+    st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
+
+
+def _line_layer(index: int, colour: str, faint: bool) -> dict[str, Any]:
+    return {
+        "transform": [{"filter": f"datum.s === {index}"}],
+        "mark": {
+            "type": "line",
+            "color": colour,
+            "strokeWidth": 1 if faint else 2,
+            "opacity": 0.28 if faint else 1,
+            "invalid": "break-paths-show-path-domains",
+        },
+    }
+
+
+def _labels(series: Mapping[str, tuple[Sequence[Point], str, bool]]) -> list[dict[str, Any]]:
+    """The name of each line at its end, pushed apart when two ends are close."""
+    ends = []
+    for label, (points, colour, faint) in series.items():
+        drawn = [(x, y) for x, y in points if y is not None]
+        if drawn and not faint and label:
+            ends.append([drawn[-1][0], drawn[-1][1], label, colour])
+    values = [y for points, _colour, _faint in series.values() for _x, y in points if y is not None]
+    gap = 0.07 * (max(values) - min(values)) if values else 0.0
+    ends.sort(key=lambda end: end[1])
+    for below, above in zip(ends, ends[1:], strict=False):
+        if above[1] - below[1] < gap:
+            above[1] = below[1] + gap
+    return [
+        {
+            "data": {"values": [{"x": x, "y": y}]},
+            "mark": {
+                "type": "text",
+                "text": label,
+                "align": "right",
+                "dx": -4,
+                "dy": -9,
+                "fontSize": 12,
+                "fontWeight": 600,
+                "color": colour,
+            },
+        }
+        for x, y, label, colour in ends
+    ]
+
+
+def schedule(points: Sequence[Point], *, key: str, warmup: int, height: int = 170) -> None:
+    """The learning rate over the optimizer steps."""
+    peak = max((value for _x, value in points if value is not None), default=0.0)
+    line(
+        {"": (points, colours().tuned, False)},
+        key=key,
+        alt=_(
+            "The learning rate rises over {warmup} warmup steps to {peak:.1e} and then follows the scheduler.",
+            warmup=warmup,
+            peak=peak,
+        ),
+        x_title=_("optimizer step"),
+        y_format=".1e",
+        height=height,
+    )
+
+
+def histogram(
+    edges: Sequence[float], counts: Sequence[int], *, key: str, limit: float | None, x_title: str, alt: str
+) -> None:
+    """Counts between edges (one more edge than counts), with the chosen limit as a dashed line."""
+    tone = colours()
+    rows = [{"from": edges[i], "to": edges[i + 1], "count": count} for i, count in enumerate(counts)]
+    bars = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "color": tone.tuned, "opacity": 0.85, "binSpacing": 1},
+        "encoding": {
+            "x": {
+                "field": "from",
+                "type": "quantitative",
+                "bin": {"binned": True},
+                "title": x_title,
+                "axis": {"grid": False, "tickCount": 6},
+            },
+            "x2": {"field": "to"},
+            "y": {"field": "count", "type": "quantitative", "title": _("rows"), "axis": {"tickCount": 4}},
+            "tooltip": [
+                {"field": "from", "title": _("from"), "format": ","},
+                {"field": "to", "title": _("to"), "format": ","},
+                {"field": "count", "title": _("rows"), "format": ","},
+            ],
+        },
+    }
+    layers: list[dict[str, Any]] = [bars]
+    if limit is not None and limit <= edges[-1] * 1.5:
+        layers.append(_rule(limit, _("maximum length"), tone.validation))
+    spec = {"layer": layers, "height": 200, "config": {"view": {"stroke": None}}}
+    st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
+
+
+def memory_bar(parts: Mapping[str, float], *, key: str, limit: float | None, limit_name: str, alt: str) -> None:
+    """The parts of the memory in GiB as one stacked bar, with the limit of the device marked by its name."""
+    rows, start = [], 0.0
+    for index, (name, size) in enumerate(parts.items()):
+        rows.append({"name": name, "start": start, "end": start + size, "size": size, "index": index})
+        start += size
+    show_limit = limit is not None and limit < 8 * start
+    span = max(start, limit if show_limit and limit else 0) * 1.04
+    bar = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "height": 26},
+        "encoding": {
+            "x": {
+                "field": "start",
+                "type": "quantitative",
+                "title": "GiB",
+                "scale": {"domain": [0, span]},
+                "axis": {"grid": False, "tickCount": 6},
+            },
+            "x2": {"field": "end"},
+            "color": {
+                "field": "name",
+                "type": "nominal",
+                "sort": list(parts),
+                "scale": {"domain": list(parts), "range": list(stack_colours()[: len(parts)])},
+                "legend": {"orient": "bottom", "title": None, "columns": 3},
+            },
+            "tooltip": [
+                {"field": "name", "title": _("part")},
+                {"field": "size", "title": "GiB", "format": ".3f"},
+            ],
+        },
+    }
+    layers: list[dict[str, Any]] = [bar]
+    if show_limit and limit is not None:
+        layers.append(_rule(limit, limit_name, colours().muted))
+    spec = {"layer": layers, "height": 64, "config": {"view": {"stroke": None}}}
+    st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
+
+
+def _rule(x: float, label: str, colour: str) -> dict[str, Any]:
+    return {
+        "data": {"values": [{"x": x, "label": label}]},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}},
+        "layer": [
+            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": colour}},
+            {
+                "mark": {
+                    "type": "text",
+                    "align": "right",
+                    "dx": -4,
+                    "y": 8,
+                    "color": colour,
+                    "fontSize": 11,
+                },
+                "encoding": {"text": {"field": "label"}},
+            },
+        ],
+    }
+
+
+def smooth(points: Sequence[Point], weight: float) -> list[Point]:
+    """Exponential moving average with bias correction; gaps stay gaps. `weight` is 0 (none) to below 1."""
+    smoothed: list[Point] = []
+    total = correction = 0.0
+    for x, y in points:
+        if y is None:
+            smoothed.append((x, None))
+            continue
+        total = weight * total + (1 - weight) * y
+        correction = weight * correction + (1 - weight)
+        smoothed.append((x, total / correction))
+    return smoothed

@@ -1,0 +1,119 @@
+"""The run that a person is putting together: a recipe and the settings that differ from it.
+
+It lives in the session and, so that a reload or a restart loses nothing, in `draft.json` in the lab's home. Values
+that cannot be used stay as they were typed, with the sentence that says why, and never reach the spec.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from lab import spec as specs
+from lab.catalogue.recipes import recipe, run_values
+from lab.errors import InputErrors, LabError
+from lab.runs.home import lab_home
+from lab.spec import RunSpec
+
+_KEY = "lab-draft"
+
+
+def _draft() -> dict[str, Any]:
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = _restored()
+    return st.session_state[_KEY]
+
+
+def _restored() -> dict[str, Any]:
+    fresh: dict[str, Any] = {"recipe": "", "values": {}, "wrong": {}}
+    try:
+        stored = json.loads((lab_home() / "draft.json").read_text(encoding="utf-8"))
+        specs.with_overrides(RunSpec(), stored["values"])
+        recipe_id = str(stored.get("recipe", ""))
+        if recipe_id:
+            recipe(recipe_id)
+        return fresh | {"recipe": recipe_id, "values": stored["values"]}
+    except (OSError, ValueError, KeyError, TypeError, LabError):
+        return fresh  # no draft yet, or one of another version: start afresh
+
+
+def _save() -> None:
+    draft = _draft()
+    text = json.dumps({"recipe": draft["recipe"], "values": draft["values"]}, ensure_ascii=False)
+    target = lab_home() / "draft.json"
+    partial = target.with_suffix(".tmp")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    except OSError:
+        st.toast("The draft could not be saved: the disk of the lab's home has no room.")
+
+
+def recipe_id() -> str:
+    """The recipe that the draft started from, or an empty text."""
+    return str(_draft()["recipe"])
+
+
+def recipe_values() -> dict[str, Any]:
+    """What the chosen recipe sets: dotted name -> value."""
+    return run_values(recipe(recipe_id())) if recipe_id() else {}
+
+
+def start_from(chosen: str, *, keep: tuple[str, ...] = ()) -> None:
+    """Begin again from a recipe; of the own values only those named in `keep` stay."""
+    draft = _draft()
+    draft.update(
+        recipe=chosen, values={path: value for path, value in draft["values"].items() if path in keep}, wrong={}
+    )
+    _save()
+
+
+def put(path: str, value: Any) -> None:
+    """Set one setting; a value that is not allowed is kept aside with its error."""
+    draft = _draft()
+    try:
+        changed = specs.with_overrides(RunSpec(), {path: value})
+    except InputErrors as error:
+        draft["wrong"][path] = {"value": value, "error": error}
+        return
+    draft["wrong"].pop(path, None)
+    draft["values"][path] = specs.value_at(changed, path)
+    _save()
+
+
+def reset(path: str) -> None:
+    """Go back to the recipe's value, or to the default."""
+    draft = _draft()
+    draft["values"].pop(path, None)
+    draft["wrong"].pop(path, None)
+    _save()
+
+
+def shown(path: str) -> Any:
+    """The value to show in the form: what was typed, even when it cannot be used."""
+    wrong = _draft()["wrong"].get(path)
+    return wrong["value"] if wrong else specs.value_at(spec(), path)
+
+
+def reference(path: str) -> Any:
+    """The value that the recipe, or without one the lab, would use."""
+    return recipe_values().get(path, specs.setting_at(path).default)
+
+
+def is_own(path: str) -> bool:
+    """Whether the person chose another value than the recipe's."""
+    return path in _draft()["wrong"] or (path in _draft()["values"] and shown(path) != reference(path))
+
+
+def wrong() -> dict[str, InputErrors]:
+    """The settings whose typed values cannot be used, with the reason."""
+    return {path: entry["error"] for path, entry in _draft()["wrong"].items()}
+
+
+def spec() -> RunSpec:
+    """The draft as a RunSpec: defaults, then the recipe, then the person's own values."""
+    values = recipe_values() | _draft()["values"]
+    built = specs.with_overrides(RunSpec(), values)
+    return specs.with_overrides(built, {"recipe": recipe_id()})

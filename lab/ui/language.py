@@ -1,0 +1,79 @@
+"""English and French: the sentence is its own key, French comes from the catalogue beside this file.
+
+Nothing is translated at import time, in a cached function or in stored data: message and values are kept apart and
+meet when something is drawn.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lab.errors import LabError
+
+LANGUAGES = ("en", "fr")
+_FOLDER = Path(__file__).parent / "locale"
+
+
+@lru_cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    return gettext.translation("lab", str(_FOLDER), [language], fallback=True)
+
+
+def browser_language() -> str:
+    """The first of our languages that the visitor's browser asks for."""
+    code = (st.context.locale or "en")[:2].lower()
+    return code if code in LANGUAGES else "en"
+
+
+def language() -> str:
+    """The language in which this session is drawn: the one chosen, else the browser's."""
+    chosen = st.session_state.get("lang")
+    return chosen if chosen in LANGUAGES else browser_language()
+
+
+def _(message: str, **values: Any) -> str:
+    """`message` in the visitor's language with its named placeholders filled."""
+    text = _catalogue(language()).gettext(message) if message else ""
+    return text.format(**values) if values else text
+
+
+def ngettext(one: str, many: str, count: int, **values: Any) -> str:
+    """The singular or plural of a sentence, by the rules of the visitor's language; `{count}` is filled too."""
+    return _catalogue(language()).ngettext(one, many, count).format(count=count, **values)
+
+
+def say(record: Mapping[str, Any]) -> str:
+    """Draw a stored sentence: {"template", "values"} as events, verdicts and errors carry it."""
+    values = dict(record.get("values") or {})
+    template = str(record.get("template") or record.get("message") or "")
+    text = _catalogue(language()).gettext(template) if template else ""
+    return text.format(**values) if values else text
+
+
+def error_parts(error: LabError) -> tuple[str, str, str]:
+    """What happened, what is allowed and what to do next, in the visitor's language."""
+    values = error.values
+
+    def part(template: str) -> str:
+        return _(template, **values) if template else ""
+
+    return part(error.template), part(error.allowed), part(error.next)
+
+
+def choose_language() -> None:
+    """The small language switch; its value stays in the address of the page."""
+    st.segmented_control(
+        _("Language"),
+        LANGUAGES,
+        default=browser_language(),
+        required=True,
+        key="lang",
+        bind="query-params",
+        label_visibility="collapsed",
+    )

@@ -1,0 +1,133 @@
+"""The few shapes that every screen is made of: head, facts, cards for the states, text of others."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from lab.errors import InputErrors, LabError
+from lab.ui.language import _, error_parts
+
+FACT_WIDTH = 124
+
+# The one style sheet: what Streamlit's theme cannot say. Only our own keyed elements are touched.
+_STYLE = """
+<style>
+[class*="st-key-fact-"] p { line-height: 1.3; }
+.lab-said { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5; }
+.lab-muted { opacity: .72; }
+.lab-tokens { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.75; font-size: .93rem; }
+.lab-trained { background: color-mix(in srgb, #0F766E 24%, transparent); border-radius: 3px; padding: 1px 0;
+  box-decoration-break: clone; -webkit-box-decoration-break: clone; }
+.lab-end { border: 1px solid currentColor; border-radius: 4px; font-size: .72rem; padding: 0 4px; opacity: .8; }
+.lab-flow { display: flex; flex-wrap: wrap; gap: .35rem .6rem; align-items: baseline; }
+.lab-flow .done { font-weight: 500; }
+.lab-flow .now { font-weight: 650; }
+.lab-flow .todo { opacity: .6; }
+</style>
+"""
+
+
+def style_page() -> None:
+    """Add the lab's few style rules to the page."""
+    st.html(_STYLE)
+
+
+@contextmanager
+def head(title: str, purpose: str) -> Iterator[None]:
+    """Title and purpose on the left; what is drawn inside goes to the right, below on a phone."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="medium"):
+        with st.container(width="stretch", gap=None):
+            st.title(title, anchor=False)
+            st.markdown(f":gray[{purpose}]")
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            yield
+
+
+def title(text: str, purpose: str) -> None:
+    """Title and purpose of a page without an action beside them."""
+    st.title(text, anchor=False)
+    st.markdown(f":gray[{purpose}]")
+
+
+def facts(rows: Iterable[Sequence[str]], width: int = FACT_WIDTH) -> None:
+    """A row of facts: (label, value, what to compare it with). None of them may come from a person's file."""
+    with st.container(horizontal=True, gap="medium"):
+        for label, value, *note in rows:
+            with st.container(width=width, gap=None):
+                st.caption(label)
+                st.markdown(f"**{value}**")
+                if note and note[0]:
+                    st.caption(note[0])
+
+
+def said(text: str, *, muted: bool = False) -> None:
+    """Text of a model or of a person's file, exactly as it is: no Markdown, no links, no images."""
+    shade = " lab-muted" if muted else ""
+    st.html(f'<div class="lab-said{shade}">{html.escape(text) or "&nbsp;"}</div>')
+
+
+def tokens(segments: Iterable[tuple[str, bool]], *, end: bool = False) -> None:
+    """A training example as the model sees it: trained tokens are marked, masked ones are not."""
+    parts = []
+    for text, trained in segments:
+        escaped = html.escape(text)
+        parts.append(f'<span class="lab-trained">{escaped}</span>' if trained else escaped)
+    if end:
+        parts.append(f' <span class="lab-end">{html.escape(_("end"))}</span>')
+    st.html(f'<div class="lab-tokens">{"".join(parts)}</div>')
+
+
+def error_card(error: LabError) -> None:
+    """What happened, where, what is allowed and what to do next; several problems are listed."""
+    problems: list[LabError] = list(error.problems) if isinstance(error, InputErrors) else [error]
+    for problem in problems:
+        what, allowed, following = error_parts(problem)
+        with st.container(border=True):
+            with st.container(horizontal=True, gap="small"):
+                st.markdown(":red[:material/error:]", width="content")
+                with st.container(gap=None, width="stretch"):
+                    st.text(what)
+                    for line in (allowed, following):
+                        if line:
+                            st.text(line)
+                    if problem.where:
+                        st.caption(_("Where:") + " `" + str(problem.where).replace("`", "'") + "`")
+
+
+def empty(what: str, action: str, page: str, icon: str = ":material/arrow_forward:") -> None:
+    """An empty place: what it is for, and the one thing to do."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.space("small")
+        st.markdown(what, text_alignment="center")
+        if st.button(action, icon=icon, type="primary", key=f"empty-{page}"):
+            st.switch_page(page)
+        st.space("small")
+
+
+@contextmanager
+def card(heading: str = "", *, height: str = "content") -> Iterator[None]:
+    """A bordered card with an optional heading."""
+    with st.container(border=True, height=height):  # type: ignore[arg-type]
+        if heading:
+            st.subheader(heading, anchor=False)
+        yield
+
+
+def verdict_icon(status: str) -> str:
+    """The coloured icon of a verdict; the words beside it carry the meaning."""
+    return {
+        "ok": ":green[:material/check_circle:]",
+        "holds": ":green[:material/check_circle:]",
+        "info": ":gray[:material/info:]",
+        "low": ":orange[:material/arrow_downward:]",
+        "high": ":orange[:material/arrow_upward:]",
+        "warning": ":orange[:material/warning:]",
+        "implausible": ":orange[:material/help:]",
+        "contradicts": ":orange[:material/compare_arrows:]",
+        "error": ":red[:material/error:]",
+        "fails": ":red[:material/cancel:]",
+    }.get(status, ":gray[:material/info:]")
