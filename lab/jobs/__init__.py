@@ -1,0 +1,1 @@
+"""Running jobs: one supervisor, a shim for each attempt, and the worker that does the work."""

@@ -1,0 +1,251 @@
+"""lab.db: who is in the queue and in which state, changed by compare-and-swap.
+
+Only the supervisor moves a run from state to state; clients insert runs and intents. Journal mode DELETE, because
+SQLite before 3.51.3 can corrupt a WAL data base; FULL, because a run that was accepted must survive a power loss.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError
+from lab.runs.home import lab_home, no_such_run
+from lab.runs.schema import SCHEMA, VERSION
+from lab.runs.states import ACTIVE, ENDED, FROZEN, LANE_OF, MOVES
+from lab.text import N_
+
+_COLUMNS = "id, kind, lane, name, state, version, attempt, short, parent, wish, reason, created, queued, started, ended"
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run as the data base knows it; times are unix seconds.
+
+    `wish` is what a person asked for while it ran: stop (and keep), discard, or None. `reason` is {"template", "values"}.
+    """
+
+    id: str
+    kind: str
+    lane: str
+    name: str
+    state: str
+    version: int
+    attempt: int
+    short: bool
+    parent: str | None
+    wish: str | None
+    reason: dict[str, Any] | None
+    created: float
+    queued: float
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What somebody wants the supervisor to do with a run: stop, discard or resume."""
+
+    id: int
+    run: str
+    kind: str
+
+
+class Store:
+    """The data base of one LAB_HOME; each operation opens its own connection, so that any thread may use it."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or lab_home() / "lab.db"
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+        try:
+            connection.execute("pragma synchronous = full")
+            version = connection.execute("pragma user_version").fetchone()[0]
+            if version == 0:
+                connection.executescript(SCHEMA)
+            elif version > VERSION:
+                raise LabError(
+                    N_("{path} was written by a newer version of the lab."),
+                    next=N_("Update the lab."),
+                    path=self.path,
+                )
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")
+
+    def insert(
+        self,
+        run_id: str,
+        kind: str,
+        *,
+        name: str = "",
+        short: bool = False,
+        parent: str | None = None,
+        attempt: int = 0,
+        key: str | None = None,
+        created: float | None = None,
+        state: str = "queued",
+        reason: dict[str, Any] | None = None,
+        ended: float | None = None,
+    ) -> str:
+        """Add a run and return its id; with a `key` that was used before, the id of the run that it made."""
+        now = time.time()
+        with self._transaction() as db:
+            known = db.execute("select id from run where key = ? or id = ?", (key, run_id)).fetchone()
+            if known:
+                return str(known[0])
+            db.execute(
+                "insert into run (id, kind, lane, name, short, parent, attempt, key, created, queued, state, reason, ended)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (run_id, kind, LANE_OF[kind], name, short, parent, attempt, key, created or now, now, state)
+                + (_text(reason), ended),
+            )
+            _log(db, run_id, None, state, attempt, "client")
+        return run_id
+
+    def run(self, run_id: str) -> RunRow:
+        """The row of a run. Raises NotFoundError."""
+        rows = self._select("where id = ?", (run_id,))
+        if not rows:
+            raise no_such_run(run_id)
+        return rows[0]
+
+    def runs(self, *, kinds: Sequence[str] = ("train",), limit: int = 1000) -> list[RunRow]:
+        """The runs of these kinds, newest first."""
+        return self._select(f"where kind in ({_marks(kinds)}) order by id desc limit ?", (*kinds, limit))
+
+    def active(self) -> list[RunRow]:
+        """The runs of which an attempt may be alive."""
+        return self._select(f"where state in ({_marks(ACTIVE)}) order by queued, id", ACTIVE)
+
+    def queued(self) -> list[RunRow]:
+        """The runs that wait, first come first."""
+        return self._select("where state = 'queued' order by queued, id", ())
+
+    def _select(self, where: str, values: Sequence[object]) -> list[RunRow]:
+        with self._open() as db:
+            return [_row(found) for found in db.execute(f"select {_COLUMNS} from run {where}", values)]
+
+    def ask(self, run_id: str, kind: str) -> None:
+        """Leave an intent for the supervisor."""
+        with self._transaction() as db:
+            db.execute(
+                "insert into intent (run, kind, created) values (?, ?, ?)", (run_id, kind, time.time())
+            )
+
+    def intents(self) -> list[Intent]:
+        """What the supervisor has not dealt with yet, in order."""
+        with self._open() as db:
+            return [Intent(*row) for row in db.execute("select id, run, kind from intent order by id")]
+
+    def settle(self, intent: Intent) -> None:
+        """Forget an intent that was dealt with."""
+        with self._transaction() as db:
+            db.execute("delete from intent where id = ?", (intent.id,))
+
+    def wish(self, run_id: str, wish: str) -> None:
+        """Note that a person wants an active run stopped; discard is never weakened to stop."""
+        with self._transaction() as db:
+            db.execute(
+                f"update run set wish = ? where id = ? and state in ({_marks(ACTIVE)}) and wish is not 'discard'",
+                (wish, run_id, *ACTIVE),
+            )
+
+    def move(
+        self,
+        row: RunRow,
+        state: str,
+        *,
+        actor: str = "supervisor",
+        attempt: int | None = None,
+        reason: dict[str, Any] | None = None,
+    ) -> bool:
+        """Change the state of the run, if nobody has changed it since `row` was read; tells whether it did."""
+        if state not in MOVES[row.state]:
+            raise ValueError(f"a run never goes from {row.state} to {state}")
+        now = time.time()
+        number = row.attempt if attempt is None else attempt
+        times = {"started": now if state == "starting" else None, "ended": now if state in ENDED else None}
+        with self._transaction() as db:
+            changed = db.execute(
+                "update run set state = ?, version = version + 1, attempt = ?, reason = ?,"
+                " wish = case when ? then null else wish end, queued = case when ? then ? else queued end,"
+                " started = coalesce(?, started), ended = ? where id = ? and state = ? and version = ?",
+                (state, number, _text(reason), state == "queued", state == "queued", now)
+                + (times["started"], times["ended"], row.id, row.state, row.version),
+            ).rowcount
+            if changed:
+                _log(db, row.id, row.state, state, number, actor)
+        return bool(changed)
+
+    def delete(self, run_id: str) -> bool:
+        """Forget a run that has ended, with its intents; tells whether it was there and had ended."""
+        with self._transaction() as db:
+            gone = db.execute(
+                f"delete from run where id = ? and state in ({_marks(ENDED)})", (run_id, *ENDED)
+            ).rowcount
+            if gone:
+                db.execute("delete from intent where run = ?", (run_id,))
+        return bool(gone)
+
+    def history(self, run_id: str) -> list[tuple[str | None, str, int]]:
+        """Every change of state of a run: (before, after, attempt)."""
+        with self._open() as db:
+            query = "select before, after, attempt from event where run = ? order by id"
+            return [(before, after, attempt) for before, after, attempt in db.execute(query, (run_id,))]
+
+    def is_busy(self) -> bool:
+        """Whether the supervisor has anything to do: an intent, a run that waits, or one that may be alive."""
+        with self._open() as db:
+            query = f"select exists (select 1 from intent) or exists (select 1 from run where state not in ({_marks(ENDED)}))"
+            return bool(db.execute(query, ENDED).fetchone()[0])
+
+    def has_intent(self, run_id: str) -> bool:
+        """Whether the supervisor still has to deal with an intent for this run."""
+        with self._open() as db:
+            return db.execute("select 1 from intent where run = ?", (run_id,)).fetchone() is not None
+
+
+def is_frozen(state: str) -> bool:
+    """Whether a run in this state can never change again."""
+    return state in FROZEN
+
+
+def _row(values: Sequence[Any]) -> RunRow:
+    record = dict(zip(_COLUMNS.split(", "), values, strict=True))
+    reason = json.loads(record["reason"]) if record["reason"] else None
+    return RunRow(**record | {"short": bool(record["short"]), "reason": reason})
+
+
+def _log(db: sqlite3.Connection, run: str, before: str | None, after: str, attempt: int, actor: str) -> None:
+    db.execute(
+        "insert into event (run, before, after, attempt, t, actor) values (?, ?, ?, ?, ?, ?)",
+        (run, before, after, attempt, time.time(), actor),
+    )
+
+
+def _text(reason: dict[str, Any] | None) -> str | None:
+    return json.dumps(reason, ensure_ascii=False) if reason else None
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
