@@ -23,6 +23,13 @@ _STYLE = """
 .lab-trained { background: color-mix(in srgb, #0F766E 24%, transparent); border-radius: 3px; padding: 1px 0;
   box-decoration-break: clone; -webkit-box-decoration-break: clone; }
 .lab-end { border: 1px solid currentColor; border-radius: 4px; font-size: .72rem; padding: 0 4px; opacity: .8; }
+.lab-answers { width: 100%; border-collapse: collapse; font-size: .93rem; }
+.lab-answers th { text-align: left; font-weight: 500; opacity: .7; font-size: .85rem; }
+.lab-answers td, .lab-answers th { padding: .3rem .6rem .3rem 0; vertical-align: top;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+.lab-answers td:first-child { width: 3rem; font-variant-numeric: tabular-nums; }
+.lab-answers td:last-child { white-space: pre-wrap; overflow-wrap: anywhere; }
+.lab-answers tr.last { font-weight: 600; }
 .lab-flow { display: flex; flex-wrap: wrap; gap: .35rem .6rem; align-items: baseline; }
 .lab-flow .done { font-weight: 500; }
 .lab-flow .now { font-weight: 650; }

@@ -1,0 +1,57 @@
+"""Runs: the queue and the history, or one run live."""
+
+import streamlit as st
+
+from lab.errors import LabError, NotFoundError
+from lab.runs import client
+from lab.runs.view import read_run
+from lab.ui import run_view
+from lab.ui.language import _
+from lab.ui.layout import empty, error_card, head, title
+from lab.ui.menu import page
+from lab.ui.run_actions import run_buttons
+from lab.ui.run_list import run_table, runs_in_words, title_of
+
+run_id = st.query_params.get("run", "")
+
+
+def live() -> None:
+    """Draw the run as it is now; once it has ended, draw the whole page again without the clock."""
+    now = read_run(run_id)
+    if now.ended and st.session_state.get("run-watched") == run_id:
+        del st.session_state["run-watched"]
+        st.rerun()
+    run_view.status_card(now)
+    run_view.outcome(now)
+    curve, answers = st.columns([3, 2], gap="medium")
+    with curve:
+        run_view.loss_chart(now)
+    with answers:
+        run_view.samples_panel(now)
+    run_view.details(now)
+
+
+if run_id:
+    try:
+        view = read_run(run_id)
+    except NotFoundError as error:
+        error_card(error)
+        st.page_link(page("runs"), label=_("All runs"), icon=":material/arrow_back:")
+        st.stop()
+    st.page_link(page("runs"), label=_("All runs"), icon=":material/arrow_back:")
+    with head(title_of(view), run_view.subtitle(view)):
+        run_buttons(view)
+    if not view.ended:
+        st.session_state["run-watched"] = run_id
+    st.fragment(live, run_every=None if view.ended else 1.0)()
+else:
+    runs = client.list_runs(limit=200)
+    title(_("Runs"), _("They go on when the page, the tab or the app is closed."))
+    if not runs:
+        empty(runs_in_words(runs), _("Watch a model learn"), page("home"), icon=":material/play_arrow:")
+    else:
+        st.caption(runs_in_words(runs))
+        try:
+            run_table(runs, key="runs-table")
+        except LabError as error:
+            error_card(error)
