@@ -9,7 +9,9 @@ from typing import Any
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Replace the file at `path` by `text`: after a crash or a full disk it holds either all of it or what it held."""
+    """Replace the file at `path` by `text`: after a crash or a full disk it holds either all of it or what it
+    held.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -32,7 +34,8 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """The value in a JSON file; None when there is no such file.
 
-    Raises ValueError for a file that is not JSON: our own files are written atomically, so a torn one is damage.
+    Raises ValueError for a file that is not JSON: our own files are written atomically, so a torn one is
+    damage.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

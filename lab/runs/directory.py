@@ -60,7 +60,9 @@ class RunDirectory:
 
     @property
     def request(self) -> dict[str, Any]:
-        """request.json: `kind`, `parameters`, `until_step`, `parent`, and what the worker's environment needs."""
+        """request.json: `kind`, `parameters`, `until_step`, `parent`, and what the worker's environment
+        needs.
+        """
         return read_json(self.path / "request.json") or {}
 
     @property
@@ -121,7 +123,9 @@ class RunDirectory:
         return read_json(self.attempt_path(attempt) / "error.json")
 
     def sealed_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints whose COMPLETE.json was written, oldest first; whether its sums hold is checked on resume."""
+        """Checkpoints whose COMPLETE.json was written, oldest first; whether its sums hold is checked on
+        resume.
+        """
         folder = self.checkpoints_path
         if not folder.is_dir():
             return []

@@ -8,7 +8,8 @@ Point = tuple[int, float | None]
 
 
 def min_max(points: Sequence[Point], limit: int = 1000) -> list[Point]:
-    """At most `limit` of the points: first, last, and the lowest and highest of each of equally long stretches.
+    """At most `limit` of the points: first, last, and the lowest and highest of each of equally long
+    stretches.
 
     A stretch without any finite value keeps one gap (None), so that the curve shows where it broke.
     """

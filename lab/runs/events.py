@@ -1,7 +1,7 @@
 """events.jsonl: what a worker tells, one JSON object a line, and how others read it.
 
-Every line is one `os.write` on a descriptor opened with O_APPEND, so that a killed worker tears at most its last line.
-Readers ignore a torn last line and skip a line that is not an object.
+Every line is one `os.write` on a descriptor opened with O_APPEND, so that a killed worker tears at most its
+last line. Readers ignore a torn last line and skip a line that is not an object.
 """
 
 from __future__ import annotations
@@ -80,13 +80,17 @@ class EventWriter:
     def sample(
         self, step: int, index: int, prompt: str, text: str, stopped: bool, reference: str = ""
     ) -> None:
-        """Report what the model answers to a held-out prompt; `prompt` is the person's question, not the template."""
+        """Report what the model answers to a held-out prompt; `prompt` is the person's question, not the
+        template.
+        """
         self.write(
             "sample", step=step, index=index, prompt=prompt, text=text, stopped=stopped, reference=reference
         )
 
     def checkpoint(self, step: int, path: str | Path, reason: str) -> None:
-        """Report a sealed checkpoint; `path` is relative to the run, `reason` is schedule, stop, short or end."""
+        """Report a sealed checkpoint; `path` is relative to the run, `reason` is schedule, stop, short or
+        end.
+        """
         self.write("checkpoint", step=step, path=str(path), reason=reason)
 
     def note(self, template: str, /, *, level: str = "info", **values: Any) -> None:

@@ -1,4 +1,6 @@
-"""From events to the picture of a run: one pass, one event at a time, so that a reader can go on where it stopped."""
+"""From events to the picture of a run: one pass, one event at a time, so that a reader can go on where it
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ Event = dict[str, Any]
 
 @dataclass
 class Phase:
-    """One phase of a run: `status` is running, done, or stopped; `seconds` adds up all its rounds and attempts."""
+    """One phase of a run: `status` is running, done, or stopped; `seconds` adds up all its rounds and
+    attempts.
+    """
 
     name: str
     status: str = "running"
@@ -35,8 +39,9 @@ class Sample:
 class Fold:
     """Everything that the events of a run say so far.
 
-    `series` maps a metric's name to {step: value}, where None stands for a value that was not finite. A later attempt
-    replaces whatever an earlier one measured from the later one's first step on: it started again from there.
+    `series` maps a metric's name to {step: value}, where None stands for a value that was not finite. A later
+    attempt replaces whatever an earlier one measured from the later one's first step on: it started again
+    from there.
     """
 
     attempt: int = 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from lab.runs.states import FROZEN
+from lab.runs.states import ACTIVE, ENDED, FROZEN
 
 VERSION = 1
 
-_FROZEN = ", ".join(f"'{state}'" for state in FROZEN)
+
+def _listed(states: tuple[str, ...]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
 
 SCHEMA = f"""
 create table if not exists run (
@@ -29,6 +32,8 @@ create table if not exists run (
     ended real
 );
 create index if not exists run_by_state on run (state, lane, queued);
+create view if not exists active_run as select * from run where state in ({_listed(ACTIVE)});
+create view if not exists ended_run as select * from run where state in ({_listed(ENDED)});
 create table if not exists intent (
     id integer primary key autoincrement,
     run text not null,
@@ -45,11 +50,11 @@ create table if not exists event (
     actor text not null
 );
 create trigger if not exists frozen before update on run
-when old.state in ({_FROZEN}) and (new.state is not old.state or new.version is not old.version)
+when old.state in ({_listed(FROZEN)}) and (new.state is not old.state or new.version is not old.version)
 begin select raise(abort, 'a run that has ended never changes'); end;
 create trigger if not exists event_kept before update on event
 begin select raise(abort, 'events are only added'); end;
 create trigger if not exists event_never_deleted before delete on event
 begin select raise(abort, 'events are only added'); end;
 pragma user_version = {VERSION};
-"""
+"""  # noqa: S608  # made of constants of this package

@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class StopFlag:
-    """Becomes `requested` when somebody wants the job to stop; the job looks at it where it can stop cleanly."""
+    """Raised when somebody wants the job to stop; the job looks at it where it can stop cleanly."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

@@ -1,7 +1,8 @@
 """lab.db: who is in the queue and in which state, changed by compare-and-swap.
 
-Only the supervisor moves a run from state to state; clients insert runs and intents. Journal mode DELETE, because
-SQLite before 3.51.3 can corrupt a WAL data base; FULL, because a run that was accepted must survive a power loss.
+Only the supervisor moves a run from state to state; clients insert runs and intents. Journal mode DELETE,
+because SQLite before 3.51.3 can corrupt a WAL data base; FULL, because a run that was accepted must survive a
+power loss.
 """
 
 from __future__ import annotations
@@ -18,17 +19,16 @@ from typing import Any
 from lab.errors import LabError
 from lab.runs.home import lab_home, no_such_run
 from lab.runs.schema import SCHEMA, VERSION
-from lab.runs.states import ACTIVE, ENDED, FROZEN, LANE_OF, MOVES
+from lab.runs.states import ENDED, LANE_OF, MOVES
 from lab.text import N_
-
-_COLUMNS = "id, kind, lane, name, state, version, attempt, short, parent, wish, reason, created, queued, started, ended"
 
 
 @dataclass(frozen=True)
 class RunRow:
     """One run as the data base knows it; times are unix seconds.
 
-    `wish` is what a person asked for while it ran: stop (and keep), discard, or None. `reason` is {"template", "values"}.
+    `wish` is what a person asked for while it ran: stop (and keep), discard, or None. `reason` is
+    {"template", "values"}.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Intent:
 
 
 class Store:
-    """The data base of one LAB_HOME; each operation opens its own connection, so that any thread may use it."""
+    """The data base of one LAB_HOME; each operation has its own connection, so that any thread may use it."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or lab_home() / "lab.db"
@@ -66,6 +66,7 @@ class Store:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+        connection.row_factory = sqlite3.Row
         try:
             connection.execute("pragma synchronous = full")
             version = connection.execute("pragma user_version").fetchone()[0]
@@ -109,41 +110,62 @@ class Store:
     ) -> str:
         """Add a run and return its id; with a `key` that was used before, the id of the run that it made."""
         now = time.time()
+        values = {
+            "id": run_id,
+            "kind": kind,
+            "lane": LANE_OF[kind],
+            "name": name,
+            "short": short,
+            "parent": parent,
+            "attempt": attempt,
+            "key": key,
+            "created": created or now,
+            "queued": now,
+            "state": state,
+            "reason": _text(reason),
+            "ended": ended,
+        }
         with self._transaction() as db:
             known = db.execute("select id from run where key = ? or id = ?", (key, run_id)).fetchone()
             if known:
-                return str(known[0])
+                return str(known["id"])
             db.execute(
-                "insert into run (id, kind, lane, name, short, parent, attempt, key, created, queued, state, reason, ended)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (run_id, kind, LANE_OF[kind], name, short, parent, attempt, key, created or now, now, state)
-                + (_text(reason), ended),
+                "insert into run (id, kind, lane, name, short, parent, attempt, key, created, queued, state,"
+                " reason, ended) values (:id, :kind, :lane, :name, :short, :parent, :attempt, :key, :created,"
+                " :queued, :state, :reason, :ended)",
+                values,
             )
             _log(db, run_id, None, state, attempt, "client")
         return run_id
 
     def run(self, run_id: str) -> RunRow:
         """The row of a run. Raises NotFoundError."""
-        rows = self._select("where id = ?", (run_id,))
-        if not rows:
+        row = self.find(run_id)
+        if row is None:
             raise no_such_run(run_id)
-        return rows[0]
+        return row
+
+    def find(self, run_id: str) -> RunRow | None:
+        """The row of a run; None when there is no such run."""
+        rows = self._rows("select * from run where id = ?", run_id)
+        return rows[0] if rows else None
 
     def runs(self, *, kinds: Sequence[str] = ("train",), limit: int = 1000) -> list[RunRow]:
         """The runs of these kinds, newest first."""
-        return self._select(f"where kind in ({_marks(kinds)}) order by id desc limit ?", (*kinds, limit))
+        query = "select * from run where kind in (select value from json_each(?)) order by id desc limit ?"
+        return self._rows(query, json.dumps(list(kinds)), limit)
 
     def active(self) -> list[RunRow]:
         """The runs of which an attempt may be alive."""
-        return self._select(f"where state in ({_marks(ACTIVE)}) order by queued, id", ACTIVE)
+        return self._rows("select * from active_run order by queued, id")
 
     def queued(self) -> list[RunRow]:
         """The runs that wait, first come first."""
-        return self._select("where state = 'queued' order by queued, id", ())
+        return self._rows("select * from run where state = 'queued' order by queued, id")
 
-    def _select(self, where: str, values: Sequence[object]) -> list[RunRow]:
+    def _rows(self, query: str, *values: object) -> list[RunRow]:
         with self._open() as db:
-            return [_row(found) for found in db.execute(f"select {_COLUMNS} from run {where}", values)]
+            return [_row(found) for found in db.execute(query, values)]
 
     def ask(self, run_id: str, kind: str) -> None:
         """Leave an intent for the supervisor."""
@@ -155,7 +177,7 @@ class Store:
     def intents(self) -> list[Intent]:
         """What the supervisor has not dealt with yet, in order."""
         with self._open() as db:
-            return [Intent(*row) for row in db.execute("select id, run, kind from intent order by id")]
+            return [Intent(**row) for row in db.execute("select id, run, kind from intent order by id")]
 
     def settle(self, intent: Intent) -> None:
         """Forget an intent that was dealt with."""
@@ -166,8 +188,9 @@ class Store:
         """Note that a person wants an active run stopped; discard is never weakened to stop."""
         with self._transaction() as db:
             db.execute(
-                f"update run set wish = ? where id = ? and state in ({_marks(ACTIVE)}) and wish is not 'discard'",
-                (wish, run_id, *ACTIVE),
+                "update run set wish = ? where id in (select id from active_run) and id = ?"
+                " and wish is not 'discard'",
+                (wish, run_id),
             )
 
     def move(
@@ -179,29 +202,38 @@ class Store:
         attempt: int | None = None,
         reason: dict[str, Any] | None = None,
     ) -> bool:
-        """Change the state of the run, if nobody has changed it since `row` was read; tells whether it did."""
+        """Change the state of the run, if nobody has changed it since `row` was read; tells if it did."""
         if state not in MOVES[row.state]:
             raise ValueError(f"a run never goes from {row.state} to {state}")
         now = time.time()
-        number = row.attempt if attempt is None else attempt
-        times = {"started": now if state == "starting" else None, "ended": now if state in ENDED else None}
+        values = {
+            "id": row.id,
+            "before": row.state,
+            "version": row.version,
+            "state": state,
+            "attempt": row.attempt if attempt is None else attempt,
+            "reason": _text(reason),
+            "wish": None if state == "queued" else row.wish,
+            "queued": now if state == "queued" else row.queued,
+            "started": now if state == "starting" else row.started,
+            "ended": now if state in ENDED else None,
+        }
         with self._transaction() as db:
             changed = db.execute(
-                "update run set state = ?, version = version + 1, attempt = ?, reason = ?,"
-                " wish = case when ? then null else wish end, queued = case when ? then ? else queued end,"
-                " started = coalesce(?, started), ended = ? where id = ? and state = ? and version = ?",
-                (state, number, _text(reason), state == "queued", state == "queued", now)
-                + (times["started"], times["ended"], row.id, row.state, row.version),
+                "update run set state = :state, version = version + 1, attempt = :attempt, reason = :reason,"
+                " wish = :wish, queued = :queued, started = :started, ended = :ended"
+                " where id = :id and state = :before and version = :version",
+                values,
             ).rowcount
             if changed:
-                _log(db, row.id, row.state, state, number, actor)
+                _log(db, row.id, row.state, state, int(str(values["attempt"])), actor)
         return bool(changed)
 
     def delete(self, run_id: str) -> bool:
         """Forget a run that has ended, with its intents; tells whether it was there and had ended."""
         with self._transaction() as db:
             gone = db.execute(
-                f"delete from run where id = ? and state in ({_marks(ENDED)})", (run_id, *ENDED)
+                "delete from run where id in (select id from ended_run) and id = ?", (run_id,)
             ).rowcount
             if gone:
                 db.execute("delete from intent where run = ?", (run_id,))
@@ -210,14 +242,19 @@ class Store:
     def history(self, run_id: str) -> list[tuple[str | None, str, int]]:
         """Every change of state of a run: (before, after, attempt)."""
         with self._open() as db:
-            query = "select before, after, attempt from event where run = ? order by id"
-            return [(before, after, attempt) for before, after, attempt in db.execute(query, (run_id,))]
+            found = db.execute(
+                "select before, after, attempt from event where run = ? order by id", (run_id,)
+            )
+            return [(row["before"], row["after"], row["attempt"]) for row in found]
 
     def is_busy(self) -> bool:
-        """Whether the supervisor has anything to do: an intent, a run that waits, or one that may be alive."""
+        """Whether the supervisor has anything to do: an intent, a run that waits or may be alive."""
         with self._open() as db:
-            query = f"select exists (select 1 from intent) or exists (select 1 from run where state not in ({_marks(ENDED)}))"
-            return bool(db.execute(query, ENDED).fetchone()[0])
+            found = db.execute(
+                "select exists (select 1 from intent) or exists"
+                " (select 1 from run where id not in (select id from ended_run))"
+            )
+            return bool(found.fetchone()[0])
 
     def has_intent(self, run_id: str) -> bool:
         """Whether the supervisor still has to deal with an intent for this run."""
@@ -225,13 +262,8 @@ class Store:
             return db.execute("select 1 from intent where run = ?", (run_id,)).fetchone() is not None
 
 
-def is_frozen(state: str) -> bool:
-    """Whether a run in this state can never change again."""
-    return state in FROZEN
-
-
-def _row(values: Sequence[Any]) -> RunRow:
-    record = dict(zip(_COLUMNS.split(", "), values, strict=True))
+def _row(found: sqlite3.Row) -> RunRow:
+    record = {key: found[key] for key in found.keys() if key != "key"}  # noqa: SIM118  # a Row iterates over values
     reason = json.loads(record["reason"]) if record["reason"] else None
     return RunRow(**record | {"short": bool(record["short"]), "reason": reason})
 
@@ -245,7 +277,3 @@ def _log(db: sqlite3.Connection, run: str, before: str | None, after: str, attem
 
 def _text(reason: dict[str, Any] | None) -> str | None:
     return json.dumps(reason, ensure_ascii=False) if reason else None
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))

@@ -25,9 +25,10 @@ __all__ = ["Phase", "RunView", "Sample", "read_run", "series", "tail_events"]
 class RunView:
     """One run at one moment.
 
-    `progress` is the last progress event (step, steps, done, eta_s, tokens, tokens_per_s, epoch) or empty. `series` maps
-    a metric to its (step, value) points in order of steps, `samples` a prompt's index to its answers by step.
-    `reason` ({"template", "values"}) tells why a run ended as it did, `error` is the worker's own account.
+    `progress` is the last progress event (step, steps, done, eta_s, tokens, tokens_per_s, epoch) or empty.
+    `series` maps a metric to its (step, value) points in order of steps, `samples` a prompt's index to its
+    answers by step. `reason` ({"template", "values"}) tells why a run ended as it did, `error` is the
+    worker's own account.
     """
 
     row: RunRow
@@ -126,7 +127,7 @@ def _last_finite(points: list[Point]) -> float | None:
 
 
 class _Folds:
-    """The folds of the runs that were looked at last, each with the place up to which its events were read."""
+    """The folds of the runs that were looked at last, each with how far its events were read."""
 
     def __init__(self, capacity: int = 32) -> None:
         self._lock = threading.Lock()

@@ -1,0 +1,86 @@
+"""Asking a throw-away process: it reads what nobody trusts, and may die of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from lab.errors import InputError, LabError, from_dict
+from lab.runs.environment import cleaned
+from lab.runs.home import lab_home
+from lab.text import N_
+
+# Bytes of address space, seconds of processor time, bytes of one written file (answers go through a pipe).
+DEFAULT_LIMITS: dict[str, int] = {"memory": 3 * 2**30, "cpu_s": 60, "file": 0}
+_RESOURCES = {"memory": resource.RLIMIT_AS, "cpu_s": resource.RLIMIT_CPU, "file": resource.RLIMIT_FSIZE}
+
+
+def ask(
+    module: str, request: dict[str, Any], *, timeout_s: float = 120.0, limits: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Run `python -m module` with the request as JSON on its input, and return the JSON object that it
+    prints.
+
+    `limits` may name memory (bytes), cpu_s (seconds) and file (bytes). An answer {"error": ...} is raised as
+    the error that it describes. Raises InputError when the process is killed or takes too long.
+    """
+    process = subprocess.Popen(  # a constant command
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=lab_home(),
+        env=cleaned(),
+        start_new_session=True,
+    )
+    try:
+        _limit(process.pid, DEFAULT_LIMITS | dict(limits or {}))
+        output, complaint = process.communicate(json.dumps(request).encode(), timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise _unsafe(N_("The file took longer than {seconds:g} s to read."), seconds=timeout_s) from None
+    finally:
+        _end(process)
+    if process.returncode < 0:
+        raise _unsafe(
+            N_("The file could not be read safely: reading it was ended by signal {n}."),
+            n=-process.returncode,
+        )
+    return _answer(module, output, complaint)
+
+
+def _limit(pid: int, limits: Mapping[str, int]) -> None:
+    # Set from outside while the child waits for its request: code between fork and exec is unsafe with
+    # threads.
+    for name, value in limits.items():
+        resource.prlimit(pid, _RESOURCES[name], (value, value))
+
+
+def _answer(module: str, output: bytes, complaint: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+        raise LabError(
+            N_("{module} gave no answer: {why}."), module=module, why=last[:300] or N_("it said nothing")
+        )
+    if "error" in answer:
+        raise from_dict(answer["error"])
+    return answer
+
+
+def _unsafe(sentence: str, **values: Any) -> InputError:
+    return InputError(sentence, next=N_("Check the file, or give a smaller part of it."), **values)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:  # not reaped yet, so the number of its group is still its own
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

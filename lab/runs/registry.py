@@ -1,0 +1,52 @@
+"""Which data sets and local models there are in LAB_HOME; their folders are the registry."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lab.errors import NotFoundError
+from lab.json_io import read_json
+from lab.runs.home import datasets_folder, is_id, lab_home, models_folder
+from lab.text import N_
+
+
+def datasets() -> list[dict[str, Any]]:
+    """The record (dataset.json) of every prepared data set, newest first."""
+    folders = sorted((path for path in datasets_folder().iterdir() if is_id(path.name)), reverse=True)
+    return [record for path in folders if (record := read_json(path / "dataset.json"))]
+
+
+def dataset_path(dataset: str) -> Path:
+    """The folder of a prepared data set. Raises NotFoundError."""
+    path = datasets_folder() / dataset if is_id(dataset) else None
+    if path is None or not (path / "dataset.json").is_file():
+        raise NotFoundError(
+            N_("There is no data set {dataset}."),
+            where="data.source",
+            next=N_("Prepare one with: python -m lab data prepare FILE"),
+            dataset=dataset[:40],
+        )
+    return path
+
+
+def dataset(identifier: str) -> dict[str, Any]:
+    """The record of a prepared data set. Raises NotFoundError."""
+    record: dict[str, Any] = read_json(dataset_path(identifier) / "dataset.json")
+    return record
+
+
+def delete_dataset(identifier: str) -> None:
+    """Remove a prepared data set; runs that used it keep what they wrote. Raises NotFoundError."""
+    path = dataset_path(identifier)
+    trash = lab_home() / ".trash"
+    trash.mkdir(mode=0o700, exist_ok=True)
+    path.rename(trash / identifier)
+    shutil.rmtree(trash / identifier)
+
+
+def local_models() -> list[Path]:
+    """The model folders in LAB_HOME/models (one level, or two as in owner/name), by name."""
+    configs = [*models_folder().glob("*/config.json"), *models_folder().glob("*/*/config.json")]
+    return sorted(path.parent for path in configs)
