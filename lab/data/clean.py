@@ -1,0 +1,58 @@
+"""Dropping the rows that teach nothing: without question or answer, or exactly like an earlier one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab.data.rendered import DUPLICATE, EMPTY_ANSWER, EMPTY_QUESTION, EMPTY_TEXT
+
+# What has to be there, and the reason when it is not; `input` and `context` may be empty.
+_NEEDED = {
+    "instruction": (("instruction", EMPTY_QUESTION), ("output", EMPTY_ANSWER)),
+    "question-answer": (("question", EMPTY_QUESTION), ("answer", EMPTY_ANSWER)),
+    "prompt-completion": (("prompt", EMPTY_QUESTION), ("completion", EMPTY_ANSWER)),
+    "text": (("text", EMPTY_TEXT),),
+}
+
+
+def clean(rows: Iterable[Mapping[str, Any]], kind: str) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """The rows that stay, in their order, and how many were dropped for which reason.
+
+    The text of a row is not changed. Of several equal rows the first stays; a row in the train and in the validation
+    part counts as equal.
+    """
+    kept: list[dict[str, Any]] = []
+    dropped: Counter[str] = Counter()
+    seen: set[bytes] = set()
+    for row in rows:
+        reason = _missing(row, kind)
+        key = digest(row)
+        if reason is None and key in seen:
+            reason = DUPLICATE
+        if reason is None:
+            seen.add(key)
+            kept.append(dict(row))
+        else:
+            dropped[reason] += 1
+    return kept, dropped
+
+
+def digest(row: Mapping[str, Any]) -> bytes:
+    """16 bytes that are equal for rows of equal content; the split that a row belongs to is not content."""
+    content = {name: value for name, value in row.items() if name != "split"}
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _missing(row: Mapping[str, Any], kind: str) -> str | None:
+    if kind == "messages":
+        turns = row["messages"]
+        asked = [turn for turn in turns if turn["role"] == "user"]
+        if not asked or not all(turn["content"].strip() for turn in asked):
+            return EMPTY_QUESTION
+        return None if turns[-1]["content"].strip() else EMPTY_ANSWER
+    return next((reason for name, reason in _NEEDED[kind] if not row.get(name, "").strip()), None)
