@@ -46,7 +46,7 @@ types: $(SETUP_DEV)  ## mypy on lab/
 
 layers: $(SETUP_DEV)  ## import-linter: the two wings and the ground
 	$(call stage,layers: import-linter)
-	@$(VENV) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	@$(VENV) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
 
 unit: $(SETUP_DEV)  ## tests that need neither page nor browser
 	$(call stage,unit tests)
@@ -72,7 +72,7 @@ docs: $(SETUP)  ## regenerate the generated pages of docs/
 
 CATALOGUE := lab/ui/locale
 messages: $(SETUP_DEV)  ## collect the sentences of the pages and compile the translations
-	@$(VENV) -m babel.messages.frontend extract -q -k _ -k ngettext:1,2 --no-location --sort-output \
+	@$(VENV) -m babel.messages.frontend extract -q -k _ -k N_ -k ngettext:1,2 --no-location --sort-output \
 	  --project lab --version 0 -o $(CATALOGUE)/lab.pot app.py pages lab
 	@$(VENV) -m babel.messages.frontend update -q -D lab -i $(CATALOGUE)/lab.pot -d $(CATALOGUE) \
 	  --no-fuzzy-matching --ignore-pot-creation-date

@@ -1,8 +1,8 @@
-"""Rewrite the lower half of a requirements file from what is installed: `python tools/lock.py requirements.txt`.
+"""Rewrite the lower half of a requirements file from what is installed: `python tools/lock.py FILE...`.
 
-The upper half, down to the MARK line, is written by hand: the packages that we import, each with its reason. The lower half
-is everything that those bring in, pinned at the installed version. With `--check` nothing is written and the exit status is 1
-when the file is not what this program would write.
+The upper half, down to the MARK line, is written by hand: the packages that we import, each with its reason.
+The lower half is everything that those bring in, pinned at the installed version. With `--check` nothing is
+written, and the exit status is 1 when a file is not what this program would write.
 """
 
 import importlib.metadata as metadata
@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 MARK = "# --- brought in by the packages above; rewritten by tools/lock.py ---"
+# The CUDA parts of a GPU build of torch are pinned by torch, and a CPU build must not bring them along.
+LEFT_TO_TORCH = ("nvidia-", "cuda-", "triton")
 PLATFORM_WORDS = ("platform_", "sys_platform", "os_name")
 
 
@@ -56,18 +58,22 @@ def closure(direct: list[Requirement]) -> dict[str, dict[str, Marker | None]]:
             continue
         seen.add(key)
         for need in needs(parent):
+            if canonicalize_name(need.name).startswith(LEFT_TO_TORCH):
+                continue
             asked.setdefault(canonicalize_name(need.name), {})[canonicalize_name(parent.name)] = need.marker
             waiting.append(need)
     return asked
 
 
+def platform_condition(marker: Marker | None) -> str:
+    """The marker as text if it speaks of platforms; a condition on Python's version leaves no pin out."""
+    return str(marker) if any(word in str(marker) for word in PLATFORM_WORDS) else ""
+
+
 def pin(name: str, parents: dict[str, Marker | None]) -> str:
     """One line: the pin, the platform marker if every parent has one, and who asks for it."""
-    markers = {str(marker) for marker in parents.values() if marker and any(w in str(marker) for w in PLATFORM_WORDS)}
-    everywhere = len(markers) != 1 or not all(
-        marker and any(w in str(marker) for w in PLATFORM_WORDS) for marker in parents.values()
-    )
-    condition = "" if everywhere else f" ; {markers.pop()}"
+    conditions = {platform_condition(marker) for marker in parents.values()}
+    condition = f" ; {conditions.pop()}" if len(conditions) == 1 and "" not in conditions else ""
     return f"{name}=={installed_version(name)}{condition}  # for {', '.join(sorted(parents))}"
 
 
@@ -78,7 +84,7 @@ def locked(path: Path) -> str:
     elsewhere = {canonicalize_name(r.name) for r in direct}
     for other in included_files(path):
         above = direct_requirements(other.read_text(encoding="utf-8"))
-        elsewhere |= {canonicalize_name(r.name) for r in above} | set(closure(above))
+        elsewhere |= {canonicalize_name(r.name) for r in above} | set(map(str, closure(above)))
     lower = [pin(name, parents) for name, parents in sorted(closure(direct).items()) if name not in elsewhere]
     return upper + "\n".join([MARK, *lower]) + "\n"
 
