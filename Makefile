@@ -56,11 +56,11 @@ pages-test: $(SETUP_DEV)  ## every page, driven by Streamlit's AppTest
 	$(call stage,page tests)
 	@$(PYTEST) -m page -n $(JOBS) --dist loadfile
 
-browser: $(SETUP_DEV)  ## the real app in a real Chromium; exit status 3 when there is no Chromium
+browser: $(SETUP_DEV)  ## the real app in a real Chromium; ends in "Error 3" when there is none
 	$(call stage,browser tests)
 	@CHROMIUM=$$(tools/chromium.sh) || { \
-	  echo "SKIPPED: the browser tests (tests marked 'browser') did not run, because there is no Chromium."; \
-	  echo "Everything before them passed. Install chromium, or name one: make browser CHROMIUM=/path/to/chromium"; \
+	  echo "SKIPPED: the browser tests (tests/browser) did not run, because there is no Chromium; so this is no success."; \
+	  echo "Install chromium, or name one: make browser CHROMIUM=/path/to/chromium"; \
 	  exit 3; }; \
 	export CHROMIUM; $(PYTEST) -m browser
 

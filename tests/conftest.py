@@ -112,7 +112,7 @@ def demo_model() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder with a random Llama (2 layers, width 32); its tokenizer has no pad token and no chat template."""
+    """A folder with a random Llama (2 layers, width 32); its tokenizer has no pad token, no template."""
     base = tmp_path_factory.getbasetemp()
     base = base if worker_id == "master" else base.parent  # one folder for all test processes
     folder = base / "tiny-llama"

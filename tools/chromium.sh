@@ -14,6 +14,7 @@ find_chromium() {
 }
 
 apt_install() {
+    [ -z "${CHROMIUM:-}" ] || return 1  # a person named one; another would not be what they meant
     command -v apt-get >/dev/null || return 1
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
@@ -26,6 +27,6 @@ apt_install() {
 }
 
 find_chromium || { apt_install && find_chromium; } || {
-    echo "No Chromium here, and apt could not install one." >&2
+    echo "No Chromium here${CHROMIUM:+ at $CHROMIUM}, and none was installed through apt." >&2
     exit 1
 }

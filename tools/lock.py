@@ -81,10 +81,10 @@ def locked(path: Path) -> str:
     """The text that PATH should have."""
     upper = path.read_text(encoding="utf-8").split(MARK)[0]
     direct = direct_requirements(upper)
-    elsewhere = {canonicalize_name(r.name) for r in direct}
+    elsewhere: set[str] = {canonicalize_name(r.name) for r in direct}
     for other in included_files(path):
         above = direct_requirements(other.read_text(encoding="utf-8"))
-        elsewhere |= {canonicalize_name(r.name) for r in above} | set(map(str, closure(above)))
+        elsewhere |= {canonicalize_name(r.name) for r in above} | set(closure(above))
     lower = [pin(name, parents) for name, parents in sorted(closure(direct).items()) if name not in elsewhere]
     return upper + "\n".join([MARK, *lower]) + "\n"
 
