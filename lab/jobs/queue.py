@@ -156,7 +156,7 @@ def _locks(row: RunRow, folder: Path) -> Iterator[list[int]]:
 def _start_shim(directory: RunDirectory, attempt: int, descriptors: list[int]) -> None:
     log = os.open(lab_home() / "supervisor.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        subprocess.Popen(  # a constant command; ids and numbers only
+        subprocess.Popen(  # noqa: S603  # a constant command; ids and numbers only
             [*SHIM, str(directory.path), str(attempt), *map(str, descriptors)],
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,

@@ -78,7 +78,7 @@ class Shim:
         work.mkdir(exist_ok=True)
         log = self.folder / "log.txt"
         with open(log, "ab") as output:
-            worker = subprocess.Popen(  # a constant command
+            worker = subprocess.Popen(  # noqa: S603  # a constant command
                 [*WORKER, str(self.directory.path)],
                 pass_fds=self.descriptors,
                 stdin=subprocess.DEVNULL,

@@ -30,7 +30,7 @@ def ask(
     `limits` may name memory (bytes), cpu_s (seconds) and file (bytes). An answer {"error": ...} is raised as
     the error that it describes. Raises InputError when the process is killed or takes too long.
     """
-    process = subprocess.Popen(  # a constant command
+    process = subprocess.Popen(  # noqa: S603  # a constant command
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -54,10 +54,11 @@ def submit(
         "kind": "train",
         "until_step": spec.schedule.short_steps if short else None,
         "parent": None,
-        "online": network.spec_needs_hub(spec),
         "threads": spec.resources.threads,
     }
-    return _queue(prepare.new_run(request, spec=spec, plan=plan), name=spec.name, key=key)
+    return _queue(
+        prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=spec.name, key=key
+    )
 
 
 def submit_request(
@@ -77,9 +78,8 @@ def submit_request(
         "kind": kind,
         "parameters": parameters,
         "parent": parent,
-        "online": network.request_needs_hub(kind, parameters),
     }
-    directory = prepare.new_run(request)
+    directory = prepare.new_run(request | network.of_request(kind, parameters))
     if secret is not None:
         offer_secret(directory.id, secret)
     return _queue(directory, name=str(parameters.get("name") or ""), key=key)

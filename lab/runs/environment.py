@@ -58,6 +58,8 @@ def of_worker(request: Mapping[str, Any], attempt: int, work: Path) -> dict[str,
     environment = cleaned() | {"LAB_ATTEMPT": str(attempt), "HF_DATASETS_CACHE": str(work / "datasets-cache")}
     if request.get("online"):
         del environment["HF_HUB_OFFLINE"]
+    if request.get("hub_endpoint"):
+        environment["HF_ENDPOINT"] = str(request["hub_endpoint"])
     if request.get("threads"):
         environment["OMP_NUM_THREADS"] = str(request["threads"])
     return environment

@@ -45,7 +45,7 @@ def ensure_supervisor() -> None:
     log = os.open(lab_home() / "supervisor.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _children.append(
-            subprocess.Popen(  # a constant command
+            subprocess.Popen(  # noqa: S603  # a constant command
                 COMMAND,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
