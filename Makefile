@@ -71,12 +71,14 @@ docs: $(SETUP)  ## regenerate the generated pages of docs/
 	@$(VENV) -m lab.cli.docs
 
 CATALOGUE := lab/ui/locale
+PYBABEL := $(VENV) -m babel.messages.frontend
 messages: $(SETUP_DEV)  ## collect the sentences of the pages and compile the translations
-	@$(VENV) -m babel.messages.frontend extract -q -k _ -k N_ -k ngettext:1,2 --no-location --sort-output \
-	  --project lab --version 0 -o $(CATALOGUE)/lab.pot app.py pages lab
-	@$(VENV) -m babel.messages.frontend update -q -D lab -i $(CATALOGUE)/lab.pot -d $(CATALOGUE) \
-	  --no-fuzzy-matching --ignore-pot-creation-date
-	@$(VENV) -m babel.messages.frontend compile -D lab -d $(CATALOGUE) --statistics
+	@mkdir -p build $(CATALOGUE)
+	@$(PYBABEL) -q extract -k _ -k N_ -k ngettext:1,2 --no-location --sort-output --project lab --version 0 \
+	  -o build/lab.pot app.py pages lab
+	@$(PYBABEL) -q update -D lab -l fr --init-missing -i build/lab.pot -d $(CATALOGUE) \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(PYBABEL) compile -D lab -d $(CATALOGUE) --statistics
 
 lock: $(SETUP_DEV)  ## pin again what the direct requirements bring in, at the installed versions
 	@$(VENV) tools/lock.py requirements.txt requirements-dev.txt
