@@ -1,0 +1,171 @@
+"""A base model and its tokenizer from a folder or the Hub, and the tuned model of a finished run.
+
+Padding. Many tokenizers have no padding token. Nothing is added then: a new row in the embeddings would
+change the model for no gain, because padding is masked by length, never by id. The unknown token serves as
+padding if there is one, else the end-of-text token.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from lab.data import tokenizer as tokenizers
+from lab.errors import InputError, LabError, NotFoundError
+from lab.models.location import Location, locate
+from lab.models.safety import check_folder
+from lab.spec import MethodSpec, load
+from lab.text import N_
+
+
+def load_tokenizer(source: str, revision: str = "") -> PreTrainedTokenizerBase:
+    """The tokenizer of a model, padding on the right, with a padding token.
+
+    Raises InputError if it cannot be loaded or has no end token.
+    """
+    return with_padding(tokenizers.load_tokenizer(source, revision))
+
+
+def with_padding(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer with an existing token named as padding. Raises InputError if it has no end token."""
+    tokenizers.frame_of(tokenizer)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def load_base(
+    source: str, *, revision: str = "", device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
+    """The base model in evaluation mode. Raises InputError for a folder that is unsafe or holds no model."""
+    location = locate(source)
+    model = _loaded(AutoModelForCausalLM, location, revision, dtype=dtype, use_safetensors=True)
+    model.config.use_cache = True
+    return model.to(device).eval()
+
+
+def load_tuned(
+    run_directory: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The tuned model of a run and its tokenizer; the model is a PeftModel when the run trained an adapter.
+
+    Raises NotFoundError when the run has not saved a model.
+    """
+    final = Path(run_directory) / "final"
+    if not (final / "config.json").is_file() and not (final / "adapter_config.json").is_file():
+        raise NotFoundError(
+            N_("This run has no finished model."),
+            where=str(final),
+            next=N_("Wait for its end, or resume it."),
+        )
+    tokenizer = with_padding(AutoTokenizer.from_pretrained(final, local_files_only=True))
+    if not (final / "adapter_config.json").is_file():
+        model = AutoModelForCausalLM.from_pretrained(
+            final, dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+        return model.to(device).eval(), tokenizer
+    spec = load(Path(run_directory) / "spec.yaml")
+    base = load_base(spec.model.source, revision=spec.model.revision, device=device, dtype=dtype)
+    return PeftModel.from_pretrained(base, str(final), local_files_only=True).eval(), tokenizer
+
+
+def lora_config(method: MethodSpec, model: PreTrainedModel) -> LoraConfig:
+    """The adapter of a run. Raises InputError for target modules that the model does not have."""
+    if isinstance(method.target_modules, list):
+        _check_targets(method.target_modules, model)
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules=method.target_modules,
+    )
+
+
+def base_name(source: str) -> str:
+    """How others find the base model: the Hub id or folder as given; for the embedded model, its folder."""
+    location = locate(source)
+    return str(location.path) if location.kind == "demo" else source
+
+
+def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that end an answer: the tokenizer's and those of the model's generation settings."""
+    configured = model.generation_config.eos_token_id
+    listed = configured if isinstance(configured, list) else [configured]
+    return sorted({token for token in (tokenizer.eos_token_id, *listed) if token is not None})
+
+
+def positions(model: PreTrainedModel) -> int | None:
+    """The longest sequence that the model was built for, in tokens; None if it has no limit."""
+    config = model.config.get_text_config()
+    return getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+
+
+def parameters(model: torch.nn.Module) -> dict[str, float]:
+    """How many numbers the model has and how many of them are trained; `share` is from 0 to 1."""
+    total = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return {"parameters": trained, "total": total, "share": trained / total}
+
+
+def storage_dtype(source: str, revision: str = "") -> torch.dtype:
+    """The number format in which a model stores its weights, as its config.json says; fp32 if it does not."""
+    location = locate(source)
+    options = {"revision": revision} if location.path is None and revision else {}
+    config = AutoConfig.from_pretrained(location.load_from, trust_remote_code=False, **options)
+    return config.dtype if config.dtype in (torch.bfloat16, torch.float16) else torch.float32
+
+
+def _loaded(cls: Any, location: Location, revision: str, **options: Any) -> Any:
+    target = location.load_from
+    if location.path is not None:
+        check_folder(location.path)
+        options |= {"local_files_only": True}
+    elif revision:
+        options |= {"revision": revision}
+    try:
+        return cls.from_pretrained(target, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError) as error:
+        kind = InputError if location.path is not None else LabError
+        raise kind(
+            N_("The model {name} cannot be loaded: {why}."),
+            where="model.source",
+            next=N_("Choose a folder or a Hub id of a causal language model in safetensors."),
+            name=target,
+            why=_first_sentence(error),
+        ) from error
+
+
+def _first_sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
+
+
+def _check_targets(names: list[str], model: PreTrainedModel) -> None:
+    linear = {name.rpartition(".")[2] for name, part in model.named_modules() if _is_linear(part)}
+    head = {name for name, part in model.named_modules() if part is model.get_output_embeddings()}
+    missing = [name for name in names if name not in linear - head]
+    if missing:
+        raise InputError(
+            N_("The model has no layer called {missing}."),
+            where="method.target_modules",
+            allowed=N_("It has {layers}."),
+            next=N_("Write all-linear for all of them."),
+            missing=", ".join(missing),
+            layers=", ".join(sorted(linear - head)),
+        )
+
+
+def _is_linear(module: torch.nn.Module) -> bool:
+    return isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D"

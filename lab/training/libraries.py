@@ -1,0 +1,35 @@
+"""What must happen before torch, transformers, trl and peft are imported; the package imports it first."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+
+# libgomp reads this when torch loads it: spinning threads make two runs on shared cores 5 to 20 times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# TRL reports each trainer that is constructed to its makers unless this is set.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+# PEFT imports bitsandbytes where it is installed, which costs seconds; nothing here quantizes.
+if importlib.util.find_spec("bitsandbytes") is not None:
+    sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
+
+NAMES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "safetensors")
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that a result depends on, by name."""
+    return {"python": sys.version.split()[0], **{name: importlib.metadata.version(name) for name in NAMES}}
+
+
+def quiet() -> None:
+    """Keep progress bars and advice of the libraries out of the worker's log."""
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()

@@ -1,0 +1,71 @@
+"""result.json of a training run."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from lab.runs.events import plain
+from lab.training import libraries
+from lab.training.machine import peak_memory_gib
+
+if TYPE_CHECKING:
+    from lab.training.session import Session
+
+LAST_STEPS = 10  # over which the final training loss is averaged
+
+
+def result(session: Session, ended: str) -> dict[str, Any]:
+    """How a run ended; `ended` is finished, short or stopped. Sizes in GiB, times in seconds."""
+    report = {
+        "ended": ended,
+        "step": session.step,
+        "final": _final(session),
+        "throughput": session.pace.throughput(),
+        "peak_memory_gib": peak_memory_gib(session.machine.device),
+        "seconds": session.watch.as_dict(),
+        "trainable": session.trainable,
+        "versions": libraries.versions(),
+        "precision": session.machine.precision,
+        "device": session.machine.name,
+        "threads": session.machine.threads,
+        "adapter": session.spec.method.name != "full",
+        "base": {"source": session.spec.model.source, "revision": session.spec.model.revision},
+    }
+    if session.ready:
+        report |= {"steps": session.course.steps, "examples": len(session.examples)}
+    if session.trained:
+        report["attention"] = session.trainer.attention_name
+    if ended == "short":
+        report["prediction"] = prediction(session)
+    return plain(report)
+
+
+def prediction(session: Session) -> dict[str, float | None]:
+    """The full run's time and memory, from what the short one measured, beside what was planned."""
+    course, pace, seconds = session.course, session.pace, session.watch.seconds
+    once = sum(value for name, value in seconds.items() if name != "train")
+    step_s = pace.throughput()["step_s"]
+    evaluations = (course.steps - 1) // course.evaluate_every
+    time_s = None
+    if step_s is not None:
+        time_s = once + course.steps * step_s + evaluations * (pace.aside_s or session.base_s)
+    plan = session.directory.plan
+    return {
+        "full_time_s": time_s,
+        "full_memory_gib": peak_memory_gib(session.machine.device),
+        "plan_time_s": plan.get("time_s"),
+        "plan_memory_gib": (plan.get("memory") or {}).get("total_gib"),
+    }
+
+
+def _final(session: Session) -> dict[str, float | None]:
+    losses = [entry["loss"] for entry in session.history if math.isfinite(entry.get("loss", math.nan))]
+    last = losses[-LAST_STEPS:]
+    tuned, base = session.tuned or {}, session.base or {}
+    return {
+        "train_loss": sum(last) / len(last) if last else None,
+        "eval_loss": tuned.get("loss"),
+        "perplexity": tuned.get("perplexity"),
+        "eval_loss_before": base.get("loss"),
+    }

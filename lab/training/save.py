@@ -1,0 +1,79 @@
+"""`final/`: what a finished run leaves, in safetensors only, loadable with plain peft and transformers.
+
+An adapter lies in `final/` with the tokenizer beside it, and merged into its base model in `final/merged/`. A
+full fine-tune lies in `final/` as a model. The folder appears in one piece.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from peft import PeftModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from lab.json_io import sync_folder
+from lab.runs.events import EventWriter
+from lab.text import N_
+from lab.training.build import base_name, stop_ids
+
+RESERVE = 1.2  # free space that a merged model needs, in units of its size
+
+
+def save_final(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str, final: Path, events: EventWriter
+) -> None:
+    """Write the trained model to `final`, replacing an earlier attempt's; an adapter is merged after that.
+
+    The model is not to be used after that. Without room for the merged model it is left out, with a note.
+    """
+    partial = final.with_name(f".{final.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.generation_config.eos_token_id = stop_ids(model, tokenizer)
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if isinstance(model, PeftModel):
+        _save_adapter(model, source, partial)
+        _save_with_tokenizer(None, model, tokenizer, partial)
+        if _has_room(model, partial):
+            _save_with_tokenizer(model.merge_and_unload(), model, tokenizer, partial / "merged")
+        else:
+            events.note(N_("The merged model was not written: the disk is too full."), level="warning")
+    else:
+        _save_with_tokenizer(model, model, tokenizer, partial)
+    _clean(partial)
+    if final.exists():
+        shutil.rmtree(final)
+    os.rename(partial, final)
+    sync_folder(final.parent)
+
+
+def _save_adapter(model: PeftModel, source: str, folder: Path) -> None:
+    for config in model.peft_config.values():
+        config.base_model_name_or_path = base_name(source)
+    # "auto" would look on the Hub for the base model's vocabulary size; the embeddings are never changed
+    # here.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+
+
+def _save_with_tokenizer(
+    model: PreTrainedModel | None, settings: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
+) -> None:
+    if model is not None:
+        model.save_pretrained(str(folder))
+    settings.generation_config.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def _has_room(model: PreTrainedModel, folder: Path) -> bool:
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    return shutil.disk_usage(folder).free > RESERVE * size
+
+
+def _clean(folder: Path) -> None:
+    """Remove the empty card that PEFT adds, and make the rest durable."""
+    (folder / "README.md").unlink(missing_ok=True)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())

@@ -1,0 +1,181 @@
+"""The steps of one attempt at a training run, in the order in which the worker takes them."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+
+from lab.data.example import IGNORED, Example
+from lab.data.opening import open_data
+from lab.errors import InputError
+from lab.runs.directory import RunDirectory
+from lab.runs.events import EventWriter
+from lab.runs.stopping import StopFlag
+from lab.spec import with_overrides
+from lab.text import N_
+from lab.training import build, comparison, libraries, machine, result, save, seal, troubles
+from lab.training.callbacks import Helm, Pulse, Sealer
+from lab.training.evaluate import Evaluator
+from lab.training.generate import Interrupted
+from lab.training.measure import Pace, Stopwatch
+from lab.training.steps import Course, course
+from lab.training.tensorboard import Board
+from lab.training.trainer import LabTrainer, arguments, dataset
+
+
+class Session:
+    """Holds what one step of a training hands to the next; every method is one step."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    examples: list[Example]
+    course: Course
+    evaluator: Evaluator
+    trainer: LabTrainer
+
+    def __init__(
+        self, directory: RunDirectory, events: EventWriter, stop: StopFlag, watch: Stopwatch
+    ) -> None:
+        self.directory, self.events, self.stop, self.watch = directory, events, stop, watch
+        self.spec = directory.spec
+        self.machine = machine.choose(self.spec.resources)
+        self.pace = Pace()
+        self.board = Board(directory.tensorboard_path)
+        self.ready = self.trained = (
+            False  # how far the attempt came: the course is known; the trainer was made
+        )
+        self.step = 0
+        self.base: comparison.Record | None = None
+        self.tuned: comparison.Record | None = None
+        self.trainable: dict[str, float] = {}
+        self.history: list[dict[str, float]] = []
+        self.base_s = 0.0  # seconds that the base model's evaluation took in this attempt
+        libraries.quiet()
+
+    def load(self) -> None:
+        """The base model and its tokenizer; on a GPU, frozen weights stay in bf16."""
+        source, revision = self.spec.model.source, self.spec.model.revision
+        frozen = self.spec.method.name == "lora" and self.machine.device == "cuda"
+        dtype = torch.bfloat16 if frozen and self.machine.precision == "bf16" else torch.float32
+        self.tokenizer = build.load_tokenizer(source, revision)
+        self.model = build.load_base(source, revision=revision, device=self.machine.device, dtype=dtype)
+        self.machine = machine.with_threads(self.machine, self.spec.resources, self.model.num_parameters())
+        limit = build.positions(self.model)
+        if limit is not None and self.spec.data.max_length > limit:
+            template = N_("The maximum length is cut from {asked} to the {limit} positions of the model.")
+            self.events.note(template, asked=self.spec.data.max_length, limit=limit)
+            self.spec = with_overrides(self.spec, {"data.max_length": limit})
+        self._go_on()
+
+    def tokenise(self) -> None:
+        """The examples, and with their number the course of the run."""
+        data = open_data(self.spec, self.directory.path, self.events, tokenizer=self.tokenizer)
+        self._go_on()
+        self.examples = [row for row in data.train if any(label != IGNORED for label in row.labels[1:])]
+        if not self.examples:
+            raise troubles.no_rows()
+        self.course = course(self.spec, len(self.examples), self.directory.request.get("until_step"))
+        self.ready = True
+        if not data.validation:
+            self.events.note(N_("No row is held out, so nothing is evaluated."), level="warning")
+        parts = (self.spec, data.validation, self.tokenizer, self.machine, self.events, self.board, self.stop)
+        self.evaluator = Evaluator(*parts)
+
+    def ask_base(self) -> None:
+        """Loss and answers of the base model, once in the life of a run."""
+        self.base = comparison.figures_of(self.directory.review_path, "base")
+        if self.base is None:
+            before = self.watch.now()
+            self.base = self.evaluator.review(self.model, 0, "base", self.directory.review_path)
+            self.base_s = self.watch.now() - before
+        self._go_on()
+
+    def train(self) -> None:
+        """Train on from the newest sealed checkpoint, if any. Raises Interrupted after sealing a stop."""
+        found = seal.newest(self.directory.checkpoints_path)
+        context = self._context()
+        helm = Helm(self.events, self.spec, self.course, self.pace, self.evaluator, self.stop)
+        pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self.base_s)
+        sealer = Sealer(self.events, helm, self.pace, self.spec.checkpoints.keep, context)
+        self.trainer = pulse.trainer = helm.trainer = self._trainer([pulse, helm, sealer])
+        self.trained = True
+        self.trainable = build.parameters(self.trainer.model)
+        self._resume(found, context)
+        self.step = self.trainer.state.global_step
+        self.history = self.trainer.state.log_history
+        if helm.stopped:
+            raise Interrupted
+
+    def ask_tuned(self) -> None:
+        """Loss and answers of the tuned model, which from here on is exactly what will be saved."""
+        self.model = self.trainer.model
+        if self.spec.method.name == "full":
+            self.model.to(build.storage_dtype(self.spec.model.source, self.spec.model.revision))
+        self.tuned = self.evaluator.review(self.model, self.step, "tuned", self.directory.review_path)
+
+    def save(self) -> None:
+        """The finished adapter or model."""
+        source, final = self.spec.model.source, self.directory.final_path
+        save.save_final(self.model, self.tokenizer, source, final, self.events)
+        self.board.close()
+
+    def result(self, ended: str) -> dict[str, Any]:
+        """What belongs into result.json."""
+        return result.result(self, ended)
+
+    def _trainer(self, callbacks: list[Any]) -> LabTrainer:
+        spec = self.spec
+        set_seed(spec.seed)
+        lora = None if spec.method.name == "full" else build.lora_config(spec.method, self.model)
+        config = arguments(spec, self.course, self.machine, self.directory.checkpoints_path)
+        return LabTrainer(
+            self.model,
+            config,
+            dataset(self.examples),
+            self.tokenizer,
+            self.machine,
+            self.pace,
+            peft_config=lora,
+            callbacks=callbacks,
+            max_length=spec.data.max_length,
+        )
+
+    def _resume(self, found: tuple[Any, dict[str, Any]] | None, context: dict[str, Any]) -> None:
+        if found is None:
+            self.trainer.train()
+            return
+        folder, manifest = found
+        self._same(manifest["context"], context)
+        if manifest["step"] >= self.course.until:
+            # The Trainer would take one more step before it sees that it is at the end.
+            self.trainer.take_up(folder)
+        else:
+            self.trainer.train(resume_from_checkpoint=str(folder))
+
+    def _context(self) -> dict[str, Any]:
+        """What must be the same for a checkpoint to go on to the same end."""
+        digest = hashlib.sha256()
+        for example in self.examples:
+            digest.update(array("q", [len(example.input_ids), *example.input_ids, *example.labels]).tobytes())
+        return {"data": digest.hexdigest(), "steps": self.course.steps, "versions": libraries.versions()}
+
+    def _same(self, sealed: dict[str, Any], now: dict[str, Any]) -> None:
+        if (sealed.get("data"), sealed.get("steps")) != (now["data"], now["steps"]):
+            raise InputError(
+                N_("The data set is not the one that this run began with."),
+                where="data.source",
+                next=N_("Start a new run, or put the data set back as it was."),
+            )
+        if sealed.get("versions") != now["versions"]:
+            template = N_(
+                "Libraries have changed since the checkpoint: the run may end with slightly other weights."
+            )
+            self.events.note(template, level="warning")
+
+    def _go_on(self) -> None:
+        if self.stop.requested:
+            raise Interrupted
