@@ -1,0 +1,55 @@
+"""`plan`: batch, steps, memory and time of a run before it exists."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from lab.cli.arguments import Commands, add_spec_arguments, command
+from lab.cli.output import Output, facts
+from lab.cli.words import duration, gib, number
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    plan = command(
+        commands, "plan", "batch, steps, epochs, memory and time of a run, without data or GPU", show_plan
+    )
+    add_spec_arguments(plan)
+
+
+def show_plan(arguments: argparse.Namespace, output: Output) -> int:
+    """Print the plan of the spec that the arguments describe."""
+    from lab import spec as specs
+    from lab.cli.checks import check_model, planned, training_rows
+    from lab.cli.specs import spec_of
+
+    spec = spec_of(arguments)
+    specs.check(spec, runnable=False)  # what this version cannot run can still be planned
+    model = check_model(spec.model.source)
+    examples = spec.data.examples or training_rows(spec)
+    record = planned(spec, model, examples=examples)
+    output.answer(record, plan_in_words(record))
+    return 0
+
+
+def plan_in_words(plan: dict[str, Any]) -> str:
+    """A plan as names and values, one a line, and its verdicts."""
+    memory, trainable = plan.get("memory") or {}, plan.get("trainable") or {}
+    share = trainable.get("share")
+    shown = facts(
+        [
+            ("effective batch", number(plan.get("effective_batch"))),
+            ("optimizer steps", number(plan.get("steps"))),
+            ("epochs", number(plan.get("epochs"), 2)),
+            ("warmup steps", number(plan.get("warmup_steps"))),
+            ("learning rate", f"{plan['learning_rate']:.1e}" if plan.get("learning_rate") else ""),
+            ("tokens per step", number(plan.get("tokens_per_step"), 0)),
+            ("trained parameters", number(trainable.get("parameters"))),
+            ("share of all", f"{100 * share:.2f} %" if share is not None else ""),
+            ("memory", gib(memory.get("total_gib"))),
+            ("time", duration(plan.get("time_s"))),
+        ]
+    )
+    verdicts = [f"{one['status']}: {one['field']}: {one['why']}" for one in plan.get("verdicts") or []]
+    return "\n".join([shown, *([""] if verdicts else []), *verdicts])

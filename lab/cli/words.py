@@ -1,0 +1,29 @@
+"""Numbers as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as 0:42, 12:05 or 3:07:30; empty for None."""
+    if seconds is None:
+        return ""
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def number(value: float | int | None, digits: int = 3) -> str:
+    """A number with thousands marked; empty for None."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 as a whole percentage; empty for None."""
+    return "" if share is None else f"{100 * share:.0f} %"
+
+
+def gib(value: float | None) -> str:
+    """GiB with its unit; empty for None."""
+    return "" if value is None else f"{value:,.2f} GiB"
