@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.data.clean import clean
 from lab.data.example import Example
 from lab.data.options import Options
-from lab.data.progress import Listener
+from lab.data.progress import Listener, Stopped
 from lab.data.rendered import Rendered, Unrenderable
 from lab.data.source import Source
 from lab.data.split import TEST, TRAIN, VALIDATION, assign
@@ -25,8 +25,9 @@ from lab.text import N_
 class Built:
     """Everything that is known about a data set once its rows have become tokens.
 
-    `rows` are the clean canonical rows, each with its part; `examples` maps a part to its examples; `lengths` are the
-    lengths in tokens of all measured rows, before any was cut or dropped for its length.
+    `rows` are the clean canonical rows, each with its part; `examples` maps a part to its examples; `lengths`
+    are the lengths in tokens of all measured rows, before any was cut or dropped for its length. `cleaned` is
+    the part of `dropped` that is not in `rows`.
     """
 
     source: Source
@@ -37,21 +38,38 @@ class Built:
     dropped: Counter[str] = field(default_factory=Counter)
     lengths: list[int] = field(default_factory=list)
     cut: int = 0
+    cleaned: Counter[str] = field(default_factory=Counter)
 
 
-def build(source: Source, options: Options, tokenizer: Tokenizer, events: Listener) -> Built:
-    """Make examples of a source for one tokenizer. Raises InputError when none is left to train on."""
+def build(
+    source: Source,
+    options: Options,
+    tokenizer: Tokenizer,
+    events: Listener,
+    stop: Callable[[], bool] | None = None,
+) -> Built:
+    """Make examples of a source for one tokenizer.
+
+    `stop` is asked now and then. Raises InputError when no row is left to train on, and Stopped.
+    """
+
+    def go_on() -> None:
+        if stop is not None and stop():
+            raise Stopped
+
     built = Built(source, options, choose(options.template, source.kind, tokenizer))
-    built.dropped.update(source.dropped)
     with events.phase("clean"):
         rows, dropped = clean(source.rows, source.kind)
-        built.dropped.update(dropped)
+        built.cleaned = source.dropped + dropped
+        built.dropped.update(built.cleaned)
         parts = assign(rows, source.kind, share=options.validation_share, seed=options.seed)
         built.rows = [row | {"split": part} for row, part in zip(rows, parts, strict=True)]
+    go_on()
     with events.phase("format"):
         rendered, parts = _formatted(built, tokenizer)
+    go_on()
     with events.phase("measure"):
-        _measure(built, rendered, parts, tokenizer, events)
+        _measure(built, rendered, parts, tokenizer, events, go_on)
     if not built.examples[TRAIN]:
         raise _nothing_left(built)
     return built
@@ -70,13 +88,26 @@ def _formatted(built: Built, tokenizer: Tokenizer) -> tuple[list[Rendered], list
 
 
 def _measure(
-    built: Built, rendered: Sequence[Rendered], parts: Sequence[str], tokenizer: Tokenizer, events: Listener
+    built: Built,
+    rendered: Sequence[Rendered],
+    parts: Sequence[str],
+    tokenizer: Tokenizer,
+    events: Listener,
+    go_on: Callable[[], None],
 ) -> None:
     options = built.options
     encoder = Encoder(
-        tokenizer, max_length=options.max_length, completion_only=options.completion_only, too_long=options.too_long
+        tokenizer,
+        max_length=options.max_length,
+        completion_only=options.completion_only,
+        too_long=options.too_long,
     )
-    results = encoder.encode_all(rendered, lambda done: events.progress(done, len(rendered)))
+
+    def tell(done: int) -> None:
+        go_on()
+        events.progress(done, len(rendered))
+
+    results = encoder.encode_all(rendered, tell)
     for row, part, result in zip(rendered, parts, results, strict=True):
         if result.length:
             built.lengths.append(result.length)

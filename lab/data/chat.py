@@ -13,9 +13,9 @@ from lab.data.tokenizer import Tokenizer
 def chat_segments(turns: list[dict[str, str]], tokenizer: Tokenizer | None) -> tuple[Segment, ...]:
     """The segments of a conversation that ends with the assistant.
 
-    What an assistant's turn adds to the text is trained: the text up to and with the turn, less the text before it
-    with the generation prompt. Where a template rewrites earlier turns (reasoning that is taken out, for instance)
-    only the last answer is trained, in the text as a whole. Raises Unrenderable.
+    What an assistant's turn adds to the text is trained: the text up to and with the turn, less the text
+    before it with the generation prompt. Where a template rewrites earlier turns (reasoning that is taken
+    out, for instance) only the last answer is trained, in the text as a whole. Raises Unrenderable.
     """
     if tokenizer is None:
         raise ValueError("a chat template needs a tokenizer")

@@ -22,8 +22,8 @@ _NEEDED = {
 def clean(rows: Iterable[Mapping[str, Any]], kind: str) -> tuple[list[dict[str, Any]], Counter[str]]:
     """The rows that stay, in their order, and how many were dropped for which reason.
 
-    The text of a row is not changed. Of several equal rows the first stays; a row in the train and in the validation
-    part counts as equal.
+    The text of a row is not changed. Of several equal rows the first stays; a row in the train and in the
+    validation part counts as equal.
     """
     kept: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()

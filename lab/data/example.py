@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-IGNORED = -100  # the label of a token that is not trained (the default `ignore_index` of torch's cross entropy)
+# The label of a token that is not trained (the default `ignore_index` of torch's cross entropy).
+IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """One example as the model sees it.
 
-    `input_ids` and `labels` have the same length, in tokens; a label is `IGNORED` where nothing is trained. The first
-    `n_prompt` ids are what the model is given when it answers; `prompt` is their text. `question` and `reference` are
-    what a person reads: no template around them.
+    `input_ids` and `labels` have the same length, in tokens; a label is `IGNORED` where nothing is trained.
+    The first `n_prompt` ids are what the model is given when it answers; `prompt` is their text. `question`
+    and `reference` are what a person reads: no template around them.
     """
 
     prompt: str
@@ -35,8 +36,8 @@ class Example:
 class Prepared:
     """Examples of one data set for one tokenizer.
 
-    `report` is the object of `data prepare --json`; it also names the `template` and `kind` that were found, which
-    `lab.data.templates.free_prompt` needs to ask the tuned model in the form that it was taught.
+    `report` is the object of `data prepare --json`; it also names the `template` and `kind` that were found,
+    which `lab.data.templates.free_prompt` needs to ask the tuned model in the form that it was taught.
     """
 
     train: list[Example]

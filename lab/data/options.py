@@ -13,8 +13,8 @@ from lab.spec import RunSpec, build
 class Options:
     """The settings that decide which examples come out; names and meanings as in `lab.spec`.
 
-    `columns` maps roles to columns and `kind` names the kind of data; empty, both are found. `encoding` is needed for
-    a file that is neither UTF-8 nor UTF-16.
+    `columns` maps roles to columns and `kind` names the kind of data; empty, both are found. `encoding` is
+    needed for a file that is neither UTF-8 nor UTF-16.
     """
 
     template: str = "auto"

@@ -16,6 +16,10 @@ class Listener(Protocol):
     def note(self, template: str, /, *, level: str = "info", **values: Any) -> None: ...
 
 
+class Stopped(Exception):
+    """The work was asked to stop; nothing of it stays."""
+
+
 class NotesOnly:
     """Passes notes on and keeps phases to itself: a training reports the work on its data as one phase."""
 

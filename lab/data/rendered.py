@@ -15,6 +15,7 @@ TOO_LONG = N_("too long")
 QUESTION_TOO_LONG = N_("question too long")
 NO_ASSISTANT = N_("no assistant turn")
 UNKNOWN_ROLE = N_("unknown role")
+NOT_MESSAGES = N_("not a list of messages of text")
 CONTROL_TOKEN = N_("contains a control token of the model")
 TEMPLATE_REFUSES = N_("refused by the chat template")
 REASONS = (
@@ -26,6 +27,7 @@ REASONS = (
     QUESTION_TOO_LONG,
     NO_ASSISTANT,
     UNKNOWN_ROLE,
+    NOT_MESSAGES,
     CONTROL_TOKEN,
     TEMPLATE_REFUSES,
 )
@@ -51,8 +53,9 @@ class Segment:
 class Rendered:
     """A row as the model sees it: its segments in order; the last one is trained.
 
-    `question` and `reference` are what a person reads. `own_specials` says that the text carries its own control
-    tokens (a chat template); otherwise every character is plain text, even if it looks like a control token.
+    `question` and `reference` are what a person reads. `own_specials` says that the text carries its own
+    control tokens (a chat template); otherwise every character is plain text, even if it looks like a control
+    token.
     """
 
     segments: tuple[Segment, ...]

@@ -1,4 +1,4 @@
-"""The figures about a prepared data set: the report, the fingerprint, the histogram of lengths, the preview."""
+"""The figures about a prepared data set: report, fingerprint, histogram of lengths, preview."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def summary(lengths: Sequence[int]) -> dict[str, int]:
 
 
 def lengths(built: Built) -> dict[str, Any]:
-    """The histogram of all measured rows, in tokens: `counts[i]` rows from `edges[i]` up to below `edges[i + 1]`."""
+    """The histogram of all measured rows, in tokens: `counts[i]` rows from `edges[i]` up to below `edges[i +
+    1]`.
+    """
     measured = built.lengths
     width = max(1, -(-(max(measured, default=0) + 1) // BARS))
     bars = max(measured, default=0) // width + 1
@@ -77,10 +79,11 @@ def lengths(built: Built) -> dict[str, Any]:
 
 
 def preview(built: Built, tokenizer: Tokenizer) -> list[dict[str, Any]]:
-    """The first examples as the model sees them: {"split", "segments": [[text, trained], ...], "text"}.
+    """The first examples as the model sees them: {"split", "segments": [[text, trained], ...], "text",
+    "tokens"}, one segment for each token.
 
-    The segments are read back from the ids and labels of the example, so that they show what is trained, not what
-    was meant to be.
+    The segments are read back from the ids and labels of the example, so that they show what is trained, not
+    what was meant to be.
     """
     shown = []
     for part in (TRAIN, VALIDATION):
@@ -97,29 +100,36 @@ def preview(built: Built, tokenizer: Tokenizer) -> list[dict[str, Any]]:
 
 
 def segments(example: Example, tokenizer: Tokenizer) -> list[list[Any]]:
-    """The text of an example in stretches that are trained or not: [[text, trained], ...]."""
+    """The tokens of an example as [text, trained], in their order; their texts joined are the whole text.
+
+    A token that holds only a part of a character has an empty text, and the token that completes the
+    character has all of it.
+    """
     frame = frame_of(tokenizer)
     ids, trained = example.input_ids, [label != IGNORED for label in example.labels]
     start = len(frame.before) if tuple(ids[: len(frame.before)]) == frame.before else 0
     end = len(ids) - (ids[-1] == frame.end)
-    # BOS and EOS on their own: between them the text is decoded as one, or tokens that share a character and blanks
-    # that belong to the following word would be garbled.
-    found = [[tokenizer.decode(ids[:start]), False]] if start else []
-    found += _stretches(ids[start:end], trained[start:end], tokenizer)
-    if end < len(ids):
-        found.append([tokenizer.decode(ids[end:]), trained[end]])
-    return found
+    # BOS and EOS on their own: next to them some tokenizers decode the first blank of the text differently.
+    texts = [str(tokenizer.decode([token])) for token in ids[:start]]
+    texts += _texts(ids[start:end], tokenizer)
+    texts += [str(tokenizer.decode([token])) for token in ids[end:]]
+    return [[text, flag] for text, flag in zip(texts, trained, strict=True)]
 
 
-def _stretches(ids: list[int], trained: list[bool], tokenizer: Tokenizer) -> list[list[Any]]:
-    borders = [i for i in range(1, len(ids)) if trained[i] != trained[i - 1]] + [len(ids)]
-    found: list[list[Any]] = []
-    done = ""
-    for border in borders if ids else ():
-        text = tokenizer.decode(ids[:border], clean_up_tokenization_spaces=False)
-        found.append([text[len(done) :], trained[border - 1]])
-        done = text
-    return found
+def _texts(ids: list[int], tokenizer: Tokenizer) -> list[str]:
+    """The text that each token adds, found by decoding a window of the tokens before it and with it."""
+    texts: list[str] = []
+    window, read = 0, 0  # tokens [window:read] are decoded already; they give the next ones their blanks
+    for upto in range(1, len(ids) + 1):
+        before = str(tokenizer.decode(ids[window:read], clean_up_tokenization_spaces=False))
+        now = str(tokenizer.decode(ids[window:upto], clean_up_tokenization_spaces=False))
+        unfinished = now.endswith("\ufffd") and upto < len(ids)
+        if unfinished or len(now) < len(before):
+            texts.append("")
+            continue
+        texts.append(now[len(before) :])
+        window, read = read, upto
+    return texts
 
 
 def _rank(ordered: Sequence[int], share: float) -> int:

@@ -11,9 +11,9 @@ from typing import Any
 
 from lab.data.split import TEST, TRAIN, VALIDATION
 from lab.errors import InputError
+from lab.presets import presets_dir
 from lab.text import N_
 
-DEMO_QUESTIONS = Path(__file__).parents[2] / "presets" / "demo" / "questions.jsonl"
 _PARTS = {"train": TRAIN, "held_out": VALIDATION, "validation": VALIDATION, "test": TEST}
 
 
@@ -21,7 +21,8 @@ _PARTS = {"train": TRAIN, "held_out": VALIDATION, "validation": VALIDATION, "tes
 class Source:
     """Canonical rows (see `lab.data.kinds`) of one kind.
 
-    `read` counts the rows of the source; those in `dropped` (reason -> number) could not become a canonical row.
+    `read` counts the rows of the source; those in `dropped` (reason -> number) could not become a canonical
+    row.
     """
 
     name: str
@@ -34,7 +35,8 @@ class Source:
 
 def demo_source() -> Source:
     """The questions that come with the lab. Raises InputError when they have not been built."""
-    if not DEMO_QUESTIONS.is_file():
+    questions = presets_dir() / "demo" / "questions.jsonl"
+    if not questions.is_file():
         raise InputError(
             N_("The demo questions are missing."),
             where="data.source",
@@ -42,7 +44,7 @@ def demo_source() -> Source:
         )
     rows = [
         {"question": row["question"], "answer": row["answer"], "split": _PARTS[row["split"]]}
-        for row in read_jsonl(DEMO_QUESTIONS)
+        for row in read_jsonl(questions)
     ]
     return Source("demo", "question-answer", rows, {"question": "question", "answer": "answer"}, len(rows))
 

@@ -15,9 +15,9 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 def assign(rows: Sequence[Mapping[str, Any]], kind: str, *, share: float, seed: int) -> list[str]:
     """The part of each row: train, validation or test.
 
-    A row that names its own part keeps it. If none is named as validation, `share` of the training rows is held out.
-    Which ones depends on the seed and on the rows' text only, neither on their order nor on the machine's random
-    numbers; rows that ask the same question stay together.
+    A row that names its own part keeps it. If none is named as validation, `share` of the training rows is
+    held out. Which ones depends on the seed and on the rows' text only, neither on their order nor on the
+    machine's random numbers; rows that ask the same question stay together.
     """
     parts = [str(row.get("split") or TRAIN) for row in rows]
     if VALIDATION in parts or share <= 0:

@@ -1,11 +1,10 @@
-"""The text around question and answer: the forms in presets/templates, and the chat template of a tokenizer."""
+"""The text around question and answer: the forms in presets/templates, and a tokenizer's chat template."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,16 +13,18 @@ from lab.data.chat import chat_segments, free_chat_prompt
 from lab.data.rendered import Rendered, Segment
 from lab.data.tokenizer import Tokenizer
 from lab.errors import InputError
+from lab.presets import presets_dir
 from lab.text import N_
 
-FOLDER = Path(__file__).parents[2] / "presets" / "templates"
 NAMES = ("alpaca", "question-answer", "chat", "plain")
 _BY_KIND = {"instruction": "alpaca", "question-answer": "question-answer", "messages": "question-answer"}
 
 
 @dataclass(frozen=True)
 class Form:
-    """One form of a template: used for rows of `kind` (any, if empty) whose field `needs` (if named) is not empty."""
+    """One form of a template: used for rows of `kind` (any, if empty) whose field `needs` (if named) is not
+    empty.
+    """
 
     prompt: str
     completion: str
@@ -33,16 +34,17 @@ class Form:
 
 @cache
 def forms(name: str) -> tuple[Form, ...]:
-    """The forms of a template, the first that fits a row being the one to use; none for the tokenizer's own."""
-    document = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    """The forms of a template, the first that fits a row is used; none for the tokenizer's own."""
+    document = yaml.safe_load((presets_dir() / "templates" / f"{name}.yaml").read_text(encoding="utf-8"))
     return tuple(Form(**form) for form in document.get("forms", ()))
 
 
 def choose(template: str, kind: str, tokenizer: Tokenizer) -> str:
-    """The template that `auto` means: the model's chat template if it has one, else the usual one for the kind.
+    """The template that `auto` means: the model's chat template if it has one, else the usual one for the
+    kind.
 
-    A text or a prompt-completion row is already in its final form and stays plain. Raises InputError when `chat` is
-    asked of a tokenizer without chat template.
+    A text or a prompt-completion row is already in its final form and stays plain. Raises InputError when
+    `chat` is asked of a tokenizer without chat template.
     """
     has_chat = bool(getattr(tokenizer, "chat_template", None))
     if template == "chat" and not has_chat:
@@ -62,7 +64,8 @@ def choose(template: str, kind: str, tokenizer: Tokenizer) -> str:
 def render(row: Mapping[str, Any], kind: str, template: str, tokenizer: Tokenizer | None = None) -> Rendered:
     """One canonical row (see `lab.data.kinds`) in a template's form.
 
-    `template` is not `auto`: see `choose`. Raises `Unrenderable`, with its reason, for a row that has to be dropped.
+    `template` is not `auto`: see `choose`. Raises `Unrenderable`, with its reason, for a row that has to be
+    dropped.
     """
     if kind == "text":
         return Rendered((Segment(row["text"], True),), "", row["text"])
@@ -81,7 +84,9 @@ def free_prompt(question: str, *, template: str, kind: str, tokenizer: Tokenizer
     if kind == "text":
         return Rendered((Segment(question, False),), question, "")
     if template == "chat":
-        return Rendered((Segment(free_chat_prompt(question, tokenizer), False),), question, "", own_specials=True)
+        return Rendered(
+            (Segment(free_chat_prompt(question, tokenizer), False),), question, "", own_specials=True
+        )
     row_kind = "question-answer" if kind == "messages" else kind
     names = {"instruction": "instruction", "question-answer": "question", "prompt-completion": "prompt"}
     prompt, _ = _filled(template, row_kind, fields({names[row_kind]: question}, row_kind))
@@ -89,7 +94,9 @@ def free_prompt(question: str, *, template: str, kind: str, tokenizer: Tokenizer
 
 
 def fields(row: Mapping[str, Any], kind: str) -> dict[str, str]:
-    """The values that a form may name, whatever the kind of the row: its question and answer under all their names."""
+    """The values that a form may name, whatever the kind of the row: its question and answer under all their
+    names.
+    """
     if kind == "instruction":
         instruction, extra, answer = row.get("instruction", ""), row.get("input", ""), row.get("output", "")
         question, context = f"{instruction}\n\n{extra}" if extra else instruction, ""
@@ -99,7 +106,13 @@ def fields(row: Mapping[str, Any], kind: str) -> dict[str, str]:
     else:
         instruction = question = row.get("prompt", "")
         extra, context, answer = "", "", row.get("completion", "")
-    asked = {"instruction": instruction, "input": extra, "question": question, "context": context, "prompt": question}
+    asked = {
+        "instruction": instruction,
+        "input": extra,
+        "question": question,
+        "context": context,
+        "prompt": question,
+    }
     return asked | {"output": answer, "answer": answer, "completion": answer}
 
 
@@ -128,7 +141,9 @@ def _filled(template: str, kind: str, values: dict[str, str]) -> tuple[str, str]
 
 
 def _turn_by_turn(turns: list[dict[str, str]], template: str) -> tuple[Segment, ...]:
-    """A conversation for a model without chat template: each exchange in the template's form, a blank line between."""
+    """A conversation for a model without chat template: each exchange in the template's form, a blank line
+    between.
+    """
     segments: list[Segment] = []
     asked: list[str] = []
     for turn in turns:

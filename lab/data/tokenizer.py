@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import InputError, NotFoundError
+from lab.errors import InputError
+from lab.models.location import locate
 from lab.text import N_
 
 if TYPE_CHECKING:
@@ -15,60 +15,41 @@ if TYPE_CHECKING:
 else:
     Tokenizer = Any
 
-DEMO_MODEL = Path(__file__).parents[2] / "presets" / "demo" / "model"
-
 
 def load_tokenizer(source: str, revision: str = "") -> Tokenizer:
-    """The tokenizer of a model: `demo`, a folder (never the network), or a Hub id.
+    """The tokenizer of a model: `demo`, a folder (never the network), a preset's id or a Hub id.
 
-    Code that a model brings along is never run. Raises InputError when there is no tokenizer that can be used, and
-    NotFoundError when the folder does not exist.
+    Code that a model brings along is never run. Raises InputError when there is no tokenizer that can be
+    used.
     """
     from transformers import AutoTokenizer  # takes a second: only who needs a tokenizer pays for it
 
-    folder = _folder(source)
-    logging.getLogger("transformers").setLevel(logging.ERROR)  # its advice is not for the person who reads the log
+    place = locate(source)
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # its advice is not for who reads the log
     try:
         return AutoTokenizer.from_pretrained(
-            str(folder or source),
-            revision=None if folder else revision or None,
-            local_files_only=folder is not None,
+            place.load_from,
+            revision=None if place.path else revision or None,
+            local_files_only=place.path is not None,
             trust_remote_code=False,
         )
     except (OSError, ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
         raise InputError(
             N_("The tokenizer of {model} cannot be loaded: {why}"),
             where="model.source",
-            next=N_("A model needs its tokenizer.json or tokenizer.model beside it; code from a model is never run."),
+            next=N_("A model needs its tokenizer.json beside it; code that comes with a model is never run."),
             model=source,
             why=str(error).strip().split("\n")[0][:200],
         ) from None
-
-
-def _folder(source: str) -> Path | None:
-    """The folder that `source` means; None for a Hub id."""
-    if source == "demo":
-        return DEMO_MODEL
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
-        raise NotFoundError(
-            N_("There is no model folder {model}."),
-            where="model.source",
-            next=N_("Give a folder with a model, a Hub id such as HuggingFaceTB/SmolLM2-135M, or demo."),
-            model=source,
-        )
-    return None
 
 
 @dataclass(frozen=True)
 class Frame:
     """What a tokenizer does at the edges of a text.
 
-    `before` are the ids that it puts before every text (BOS, for a Llama; nothing, for GPT-2), `end` is the id of its
-    end token. `keeps_blank` tells whether a blank at the end of a prompt stays a token of its own when a word
-    follows; where it does not, the blank belongs to the word, and so to the answer.
+    `before` are the ids that it puts before every text (BOS, for a Llama; nothing, for GPT-2), `end` is the
+    id of its end token. `keeps_blank` tells whether a blank at the end of a prompt stays a token of its own
+    when a word follows; where it does not, the blank belongs to the word, and so to the answer.
     """
 
     before: tuple[int, ...]

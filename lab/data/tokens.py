@@ -17,8 +17,8 @@ OPENING = 32  # a plain text is continued from its first quarter, at most this m
 class Encoded:
     """Ids and labels of one row.
 
-    `n_prompt` ids stand before the last trained segment, which is the one with index `segment`; `length` is the
-    number of tokens before the row was cut to the maximum.
+    `n_prompt` ids stand before the last trained segment, which is the one with index `segment`; `length` is
+    the number of tokens before the row was cut to the maximum.
     """
 
     input_ids: list[int]
@@ -35,14 +35,21 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A row that is left out: why (one of `lab.data.rendered.REASONS`), and its length in tokens if it was measured."""
+    """A row that is left out: why (one of `lab.data.rendered.REASONS`), and its length in tokens if it was
+    measured.
+    """
 
     reason: str
     length: int = 0
 
 
 def encode(
-    rendered: Rendered, tokenizer: Tokenizer, *, max_length: int, completion_only: bool = True, too_long: str = "drop"
+    rendered: Rendered,
+    tokenizer: Tokenizer,
+    *,
+    max_length: int,
+    completion_only: bool = True,
+    too_long: str = "drop",
 ) -> Encoded | Dropped:
     """One row as ids and labels: see `Encoder`."""
     encoder = Encoder(tokenizer, max_length=max_length, completion_only=completion_only, too_long=too_long)
@@ -52,9 +59,9 @@ def encode(
 class Encoder:
     """Encodes rows of one template for one tokenizer.
 
-    A prompt gets what the tokenizer usually puts before a text, exactly once; the answer ends with the end token,
-    exactly once and trained. The ids of a prompt at generation are a prefix of its ids in training. With
-    `completion_only` False every token after BOS is trained.
+    A prompt gets what the tokenizer usually puts before a text, exactly once; the answer ends with the end
+    token, exactly once and trained. The ids of a prompt at generation are a prefix of its ids in training.
+    With `completion_only` False every token after BOS is trained.
     """
 
     def __init__(
@@ -100,14 +107,18 @@ class Encoder:
         texts = [text for segments in settled for text in _growing(segments)]
         ids = iter(self._ids(texts, rows[0].own_specials))
         return [
-            self._joined(row, segments, [next(ids) for _ in segments]) for row, segments in zip(rows, settled, strict=True)
+            self._joined(row, segments, [next(ids) for _ in segments])
+            for row, segments in zip(rows, settled, strict=True)
         ]
 
-    def _joined(self, row: Rendered, segments: tuple[Segment, ...], growing: list[list[int]]) -> Encoded | Dropped:
+    def _joined(
+        self, row: Rendered, segments: tuple[Segment, ...], growing: list[list[int]]
+    ) -> Encoded | Dropped:
         """Put the ids of a row together; `growing` holds the ids of its text up to the end of each segment.
 
-        Where the tokens of the longer text begin with those of the shorter one, they are taken as they are; else (a
-        token would span the border) the segment is encoded on its own, as the model will have to continue it.
+        Where the tokens of the longer text begin with those of the shorter one, they are taken as they are;
+        else (a token would span the border) the segment is encoded on its own, as the model will have to
+        continue it.
         """
         if not row.reference.strip():
             return Dropped(EMPTY_ANSWER)
@@ -143,7 +154,8 @@ class Encoder:
     def _settled(self, row: Rendered) -> tuple[Segment, ...]:
         """The segments with a blank before an answer given to the answer, for a tokenizer that joins them.
 
-        GPT-2 and Llama write " Paris" as one token; a prompt that ends with a blank would force a rare pair of tokens.
+        GPT-2 and Llama write " Paris" as one token; a prompt that ends with a blank would force a rare pair
+        of tokens.
         """
         if row.own_specials or self.frame.keeps_blank:
             return row.segments

@@ -1,0 +1,121 @@
+"""`python -m lab.data.child`: the throw-away process that parses a person's file, and may die of it.
+
+A JSON request on its input, a JSON answer on its output; see `inspect` and `rows`. It limits itself before it
+opens anything, whatever the caller has set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from lab.data import limits
+from lab.data.roles import TRAINABLE
+from lab.data.survey import Survey, survey
+from lab.errors import InputError, LabError
+from lab.text import N_
+
+
+def main() -> None:
+    """Answer the request on standard input; an error is answered as {"error": ...}."""
+    request = json.load(sys.stdin)
+    writes = request.get("do") == "rows"
+    _limit(resource.RLIMIT_AS, limits.MEMORY_BYTES)
+    _limit(resource.RLIMIT_CPU, limits.CPU_SECONDS)
+    _limit(resource.RLIMIT_FSIZE, 2 * limits.FILE_BYTES if writes else 0)
+    try:
+        answer = rows(request) if writes else inspect(request)
+    except LabError as error:
+        answer = {"error": error.as_dict()}
+    except MemoryError:
+        answer = {"error": _too_much(request).as_dict()}
+    # A lone surrogate in a file's name must not break the answer, so that it is plain ASCII.
+    sys.stdout.write(json.dumps(answer))
+
+
+def inspect(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What `data inspect --json` prints, for {"path"} and, if wanted, "name", "encoding", "mapping", "kind".
+
+    With "lenient", a file without a known column is described as well, with the kind null: for a form in
+    which somebody says which column is which.
+    """
+    found = survey(request["path"], **_said(request), lenient=bool(request.get("lenient")))
+    return _described(found) | {"examples": found.examples, "trainable": found.trainable}
+
+
+def rows(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the canonical rows of the file at "path" to the new file "to", one JSON object a line.
+
+    Answers what `inspect` does, without examples, and "dropped" and "has_split". Raises InputError for a kind
+    that is not trained on.
+    """
+    descriptor = os.open(request["to"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        found = survey(
+            request["path"],
+            **_said(request),
+            write=lambda row: _put(file, row),
+        )
+    if not found.trainable:
+        raise _not_trained_on(found)
+    return _described(found) | {"dropped": dict(found.dropped), "has_split": found.has_split}
+
+
+def _put(file: Any, row: dict[str, Any]) -> None:
+    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _said(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: request[name] for name in ("name", "encoding", "mapping", "kind") if request.get(name)}
+
+
+def _described(found: Survey) -> dict[str, Any]:
+    table = found.table
+    return {
+        "format": table.format,
+        "encoding": table.encoding.removesuffix("-sig"),
+        "bom": table.encoding.endswith("-sig"),
+        "delimiter": table.delimiter or None,
+        "kind": found.found.kind if found.found else None,
+        "rows": found.rows,
+        "columns": table.columns,
+        "mapping": found.found.mapping if found.found else {},
+        "split": found.found.split if found.found and found.has_split else None,
+        "problems": [problem.as_dict() for problem in table.problems],
+    }
+
+
+def _not_trained_on(found: Survey) -> InputError:
+    kind = found.found.kind if found.found else ""
+    return found.text.refusal(
+        N_("The file holds data of the kind {kind}; this version of the lab does not train on it yet."),
+        allowed=N_("Allowed: {choices}."),
+        next=N_("Say which columns are prompt and completion, to train on it as text."),
+        kind=kind,
+        choices=", ".join(TRAINABLE),
+    )
+
+
+def _too_much(request: Mapping[str, Any]) -> InputError:
+    name = str(request.get("name") or os.path.basename(str(request.get("path", ""))))
+    return InputError(
+        N_("Reading {name} takes more than {limit} GiB of memory."),
+        where=name,
+        next=N_("Split the file, or write it as JSONL, which is read row by row."),
+        name=name,
+        limit=limits.MEMORY_BYTES // 2**30,
+    )
+
+
+def _limit(what: int, value: int) -> None:
+    _, hard = resource.getrlimit(what)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(what, (value, value))
+
+
+if __name__ == "__main__":
+    main()
