@@ -16,7 +16,7 @@ from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.training import seal, troubles
 from lab.training.evaluate import Evaluator
-from lab.training.generate import Interrupted
+from lab.training.interrupts import Interrupted
 from lab.training.machine import peak_memory_gib
 from lab.training.measure import Pace
 from lab.training.steps import Course

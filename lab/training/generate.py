@@ -11,13 +11,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCrite
 
 from lab.data.tokenizer import frame_of
 from lab.training.build import positions, stop_ids
+from lab.training.interrupts import Interrupted
 from lab.training.machine import random_state_kept
 
 BATCH = 64
-
-
-class Interrupted(Exception):
-    """The work was asked to stop before it was done."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from lab.data.example import IGNORED, Example
 from lab.training.collate import PaddedCollator
-from lab.training.generate import Interrupted
+from lab.training.interrupts import Interrupted
 from lab.training.machine import random_state_kept
 
 TOKENS = 4096  # of a batch, padding included

@@ -30,6 +30,11 @@ class Machine:
         """The device in words."""
         return torch.cuda.get_device_name(0) if self.device == "cuda" else f"CPU, {self.threads} threads"
 
+    @property
+    def frozen_dtype(self) -> torch.dtype:
+        """The format of weights that are not trained: bf16 on a GPU, where fp32 would be converted each time."""
+        return torch.bfloat16 if self.precision == "bf16" and self.device == "cuda" else torch.float32
+
     def autocast(self) -> torch.autocast:
         """The number format of the training's forward pass."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")

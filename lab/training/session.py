@@ -15,16 +15,26 @@ from lab.errors import InputError
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.stopping import StopFlag
-from lab.spec import with_overrides
+from lab.spec import RunSpec, with_overrides
 from lab.text import N_
 from lab.training import build, comparison, libraries, machine, result, save, seal, troubles
 from lab.training.callbacks import Helm, Pulse, Sealer
 from lab.training.evaluate import Evaluator
-from lab.training.generate import Interrupted
+from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
 from lab.training.steps import Course, course
 from lab.training.tensorboard import Board
 from lab.training.trainer import LabTrainer, arguments, dataset
+
+
+def fitted(spec: RunSpec, model: PreTrainedModel, events: EventWriter) -> RunSpec:
+    """The spec with a maximum length that the model has positions for; a change is noted."""
+    limit = build.positions(model)
+    if limit is None or spec.data.max_length <= limit:
+        return spec
+    template = N_("The maximum length is cut from {asked} to the {limit} positions of the model.")
+    events.note(template, asked=spec.data.max_length, limit=limit)
+    return with_overrides(spec, {"data.max_length": limit})
 
 
 class Session:
@@ -59,16 +69,11 @@ class Session:
     def load(self) -> None:
         """The base model and its tokenizer; on a GPU, frozen weights stay in bf16."""
         source, revision = self.spec.model.source, self.spec.model.revision
-        frozen = self.spec.method.name == "lora" and self.machine.device == "cuda"
-        dtype = torch.bfloat16 if frozen and self.machine.precision == "bf16" else torch.float32
+        dtype = self.machine.frozen_dtype if self.spec.method.name == "lora" else torch.float32
         self.tokenizer = build.load_tokenizer(source, revision)
         self.model = build.load_base(source, revision=revision, device=self.machine.device, dtype=dtype)
         self.machine = machine.with_threads(self.machine, self.spec.resources, self.model.num_parameters())
-        limit = build.positions(self.model)
-        if limit is not None and self.spec.data.max_length > limit:
-            template = N_("The maximum length is cut from {asked} to the {limit} positions of the model.")
-            self.events.note(template, asked=self.spec.data.max_length, limit=limit)
-            self.spec = with_overrides(self.spec, {"data.max_length": limit})
+        self.spec = fitted(self.spec, self.model, self.events)
         self._go_on()
 
     def tokenise(self) -> None:
@@ -114,18 +119,24 @@ class Session:
         """Loss and answers of the tuned model, which from here on is exactly what will be saved."""
         self.model = self.trainer.model
         if self.spec.method.name == "full":
-            self.model.to(build.storage_dtype(self.spec.model.source, self.spec.model.revision))
+            # Rounded to the format it is stored in, so that the figures are those of the saved weights.
+            self.model.to(self._storage()).float()
         self.tuned = self.evaluator.review(self.model, self.step, "tuned", self.directory.review_path)
 
     def save(self) -> None:
         """The finished adapter or model."""
         source, final = self.spec.model.source, self.directory.final_path
+        if self.spec.method.name == "full":
+            self.model.to(self._storage())
         save.save_final(self.model, self.tokenizer, source, final, self.events)
         self.board.close()
 
     def result(self, ended: str) -> dict[str, Any]:
         """What belongs into result.json."""
         return result.result(self, ended)
+
+    def _storage(self) -> torch.dtype:
+        return build.storage_dtype(self.spec.model.source, self.spec.model.revision)
 
     def _trainer(self, callbacks: list[Any]) -> LabTrainer:
         spec = self.spec

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from lab.errors import InputError, LabError
 from lab.runs.events import EventWriter
 from lab.spec import RunSpec
@@ -49,16 +47,17 @@ def memory_watched(events: EventWriter, spec: RunSpec) -> Iterator[None]:
     """Turn a full memory into an error that names the settings of the same effective batch in less memory."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
         raise _memory(events, spec) from error
 
 
 def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, on a GPU
+        return True
     words = str(error)
-    cpu = "DefaultCPUAllocator" in words and "memory" in words
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or cpu or "CUDA out of memory" in words
+    return "DefaultCPUAllocator" in words and "memory" in words
 
 
 def _memory(events: EventWriter, spec: RunSpec) -> LabError:

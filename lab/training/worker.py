@@ -9,7 +9,9 @@ from typing import Any
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.stopping import StopFlag
+from lab.training.interrupts import Interrupted
 from lab.training.measure import Stopwatch
+from lab.training.troubles import memory_watched
 
 
 def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: int) -> dict[str, Any]:
@@ -25,17 +27,13 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
         with events.phase(name), watch.phase(name):
             yield
 
-    with phase("load"):
-        # With these come torch, transformers, trl and peft: several seconds that belong to loading.
-        from lab.training.generate import Interrupted
-        from lab.training.session import Session
-        from lab.training.troubles import memory_watched
-
-        session = Session(directory, events, stop, watch)
-
-    with memory_watched(events, session.spec):
+    with memory_watched(events, directory.spec):
         try:
             with phase("load"):
+                # With this come torch, transformers, trl and peft: several seconds that belong to loading.
+                from lab.training.session import Session
+
+                session = Session(directory, events, stop, watch)
                 session.load()
             with phase("tokenise"):
                 session.tokenise()

@@ -1,0 +1,1 @@
+"""Measuring what a finished run has learned."""
