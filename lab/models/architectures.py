@@ -163,10 +163,10 @@ def _gpt_neox(config: Mapping[str, Any]) -> Shape:
         "dense_4h_to_h": Linear(feed, hidden, layers, True),
     }
     other = vocabulary * hidden * (1 if tied else 2) + layers * 4 * hidden + 2 * hidden
-    positions = _positions(config)
+    kind, positions = "gpt_neox", _positions(config)
     return Shape(
-        hidden, layers, heads, heads, hidden // heads, feed, vocabulary, positions, tied, linear, other, "gpt_neox"
-    )  # fmt: skip
+        hidden, layers, heads, heads, hidden // heads, feed, vocabulary, positions, tied, linear, other, kind
+    )
 
 
 def _bert(config: Mapping[str, Any]) -> Shape:

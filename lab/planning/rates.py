@@ -1,0 +1,126 @@
+"""Learning rates: a default and a usual range for the method and the model's size, and the nearest published
+runs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import yaml
+
+from lab.planning.registry import formula
+from lab.presets import presets_dir
+
+BILLION = 1e9
+
+
+@dataclass(frozen=True)
+class RateRange:
+    """A default learning rate and the range seen in published runs, with their sources."""
+
+    default: float
+    low: float
+    high: float
+    source: str
+
+
+# Largest size in parameters -> range. A synthesis of the sources named with each, not a quotation.
+_FULL = (
+    (0.5 * BILLION, RateRange(5e-5, 2e-5, 1e-3, "SmolLM2 135M and 360M: 1e-3; Trainer default: 5e-5")),
+    (3 * BILLION, RateRange(2e-5, 1e-5, 3e-4, "torchtune Llama 3.2 1B: 2e-5; SmolLM2 1.7B: 3e-4")),
+    (
+        14 * BILLION,
+        RateRange(1e-5, 2e-6, 2e-5, "Alpaca, Zephyr, Llama 2: 2e-5; Tulu 3 8B: 5e-6; OLMo 7B: 2e-6"),
+    ),
+    (math.inf, RateRange(5e-6, 2e-6, 1e-5, "Tulu 3 70B and 405B: 2e-6")),
+)
+_LORA = (
+    (0.05 * BILLION, RateRange(1e-3, 3e-4, 3e-3, "measured with the embedded demo; ten times the full rate")),
+    (
+        0.5 * BILLION,
+        RateRange(2e-4, 1e-4, 2e-3, "ten times the full rate of SmolLM2: thinkingmachines.ai/blog/lora"),
+    ),
+    (14 * BILLION, RateRange(2e-4, 1e-4, 3e-4, "QLoRA up to 13B: 2e-4; Alpaca-LoRA, torchtune: 3e-4")),
+    (math.inf, RateRange(1e-4, 5e-5, 2e-4, "QLoRA from 33B: 1e-4")),
+)
+_ENCODER = RateRange(2e-5, 2e-5, 5e-5, "BERT, arXiv:1810.04805: 2e-5, 3e-5, 5e-5")
+_HEAD = RateRange(1e-3, 1e-4, 1e-2, "document 002 L105")
+
+
+def rate_range(method: str, parameters: int | None, *, encoder: bool = False) -> RateRange | None:
+    """The usual learning rates for a method and a size; None for a full fine-tune of unknown size."""
+    if method == "frozen":
+        return _HEAD
+    if method in ("lora", "qlora"):
+        return _row(_LORA, parameters if parameters is not None else 7 * BILLION)
+    if encoder:
+        return _ENCODER
+    return None if parameters is None else _row(_FULL, parameters)
+
+
+@formula(
+    "pre-training rate / fine-tuning rate",
+    unit="factor",
+    source="document 000 L303; 2 to 75 seen in published runs",
+)
+def rate_ratio(pretraining: float, fine_tuning: float) -> float:
+    """How many times smaller the fine-tuning rate is. 3e-4 / 2e-5 = 15. Shown, not judged: it is no rule."""
+    return pretraining / fine_tuning
+
+
+@formula(
+    "3e-4 x sqrt(tokens per step / 4e6)",
+    unit="1/step",
+    source="hiyouga/LLaMA-Factory:scripts/stat_utils/cal_lr.py",
+)
+def rate_by_tokens(tokens: float) -> float:
+    """LLaMA-Factory's rule for the rate from the tokens that count in one step (models up to 13B)."""
+    return 3e-4 * math.sqrt(tokens / 4e6)
+
+
+@dataclass(frozen=True)
+class PublishedRate:
+    """One published run: who, how large, which learning rate, and where it says so."""
+
+    id: str
+    name: str
+    method: str
+    parameters: int
+    learning_rate: float
+    source: str
+
+
+def nearest_published(method: str, parameters: int | None, *, count: int = 3) -> list[PublishedRate]:
+    """Published runs of the same kind of method, nearest in size (as a ratio) first."""
+    if not parameters:
+        return []
+    kind = _kind(method)
+    same = [rate for rate in published_rates() if _kind(rate.method) == kind]
+    return sorted(same, key=lambda rate: (abs(math.log(rate.parameters / parameters)), rate.id))[:count]
+
+
+@cache
+def published_rates() -> tuple[PublishedRate, ...]:
+    """Every recipe file that has a published learning rate and a size."""
+    found = []
+    for path in sorted((presets_dir() / "recipes").glob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rate = (values.get("published") or {}).get("learning_rate") or {}
+        size = (values.get("facts") or {}).get("parameters")
+        if isinstance(rate.get("value"), float) and isinstance(size, int):
+            found.append(
+                PublishedRate(
+                    values["id"], values["name"], values["method"], size, rate["value"], rate["source"]
+                )
+            )
+    return tuple(found)
+
+
+def _kind(method: str) -> str:
+    return "lora" if method in ("lora", "qlora") else method
+
+
+def _row(table: tuple[tuple[float, RateRange], ...], parameters: float) -> RateRange:
+    return next(row for largest, row in table if parameters <= largest)

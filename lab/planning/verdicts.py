@@ -1,0 +1,243 @@
+"""What there is to say about a plan: each value against the range seen in published runs, with the source."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lab.planning import lora
+from lab.spec import RunSpec
+from lab.text import N_, fill
+
+if TYPE_CHECKING:
+    from lab.planning.plan import Plan
+
+Status = Literal["ok", "low", "high", "warning", "error"]
+
+AMBER_EPOCHS, RED_EPOCHS = 5, 10
+FEW_ROWS = 1000
+BANDS = {
+    "full": (32, 128, "Alpaca, Vicuna, Tulu 3: 128; Llama 2: 64"),
+    "lora": (8, 32, "QLoRA: 16; below 32 advised for LoRA in TRL's LoRA Without Regret"),
+    "encoder": (16, 32, "BERT, arXiv:1810.04805"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One finding: the setting, a status, a sentence with its values apart (for translation), and its
+    source.
+    """
+
+    field: str
+    status: Status
+    template: str
+    source: str
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def why(self) -> str:
+        """The English sentence."""
+        return fill(self.template, self.values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as `--json` prints it: field, status, why, source, and the sentence before its
+        values.
+        """
+        return {
+            "field": self.field,
+            "status": self.status,
+            "why": self.why,
+            "source": self.source,
+            "template": self.template,
+            "values": self.values,
+        }
+
+
+def judge(plan: Plan, spec: RunSpec) -> list[Verdict]:
+    """Every verdict on a plan, in the order of the settings."""
+    rules: tuple[Callable[[Plan, RunSpec], Iterator[Verdict]], ...] = (
+        _model,
+        _targets,
+        _length,
+        _epochs,
+        _batch,
+        _rate,
+        _warmup,
+        _decay,
+        _clipping,
+        _memory,
+    )
+    return [verdict for rule in rules for verdict in rule(plan, spec)]
+
+
+def _model(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    if plan.inputs.facts.parameters is None:
+        yield Verdict(
+            "model.source",
+            "warning",
+            N_("The size of {model} is not known here, so memory and time are not known either."),
+            "",
+            {"model": spec.model.source},
+        )
+
+
+def _targets(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    if spec.method.name not in ("lora", "qlora"):
+        return
+    missing = lora.unknown_targets(plan.inputs.facts, spec.method.target_modules)
+    if missing:
+        names = ", ".join(plan.inputs.facts.linear_modules)
+        yield Verdict(
+            "method.target_modules",
+            "error",
+            N_("The model has no layer called {missing}; its layers are {names}."),
+            "config.json of the model",
+            {"missing": ", ".join(missing), "names": names},
+        )
+    elif spec.method.target_modules != "all-linear":
+        yield Verdict(
+            "method.target_modules",
+            "warning",
+            N_("LoRA on some layers only learns less than on all linear layers with as many parameters."),
+            "thinkingmachines.ai/blog/lora; arXiv:2305.14314",
+        )
+
+
+def _length(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    positions = plan.inputs.facts.positions
+    if positions is not None and spec.data.max_length > positions:
+        yield Verdict(
+            "data.max_length",
+            "error" if plan.inputs.facts.family in ("gpt2", "bert") else "high",
+            N_("{length} tokens are more than the {positions} positions of the model."),
+            "config.json of the model",
+            {"length": spec.data.max_length, "positions": positions},
+        )
+
+
+def _epochs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    where = "schedule.max_steps" if spec.schedule.max_steps is not None else "schedule.epochs"
+    source = "Alpaca, Tulu 3: 3 and 2 epochs; LIMA: 15 on 1,000 rows; document 000 L495"
+    if plan.epochs is None:
+        return
+    few = plan.inputs.examples is not None and plan.inputs.examples < FEW_ROWS
+    values = {"epochs": plan.epochs}
+    if plan.epochs > RED_EPOCHS and not few:
+        yield Verdict(
+            where,
+            "error",
+            N_("Every example is seen {epochs:.1f} times, so it is learned by heart; usual are 1 to 5."),
+            source,
+            values,
+        )
+    elif plan.epochs > (15 if few else AMBER_EPOCHS):
+        yield Verdict(
+            where,
+            "high",
+            N_("Every example is seen {epochs:.1f} times; usual are 1 to 3. Watch the held-out loss."),
+            source,
+            values,
+        )
+    else:
+        yield Verdict(where, "ok", N_("Every example is seen {epochs:.2g} times."), source, values)
+
+
+def _batch(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    encoder = plan.inputs.facts.family == "bert"
+    kind = "lora" if spec.method.name in ("lora", "qlora") else "encoder" if encoder else "full"
+    low, high, source = BANDS[kind]
+    value = plan.effective_batch
+    status: Status = "low" if value < low else "high" if value > high else "ok"
+    sentence = {
+        "low": N_("An effective batch of {value} is below the usual {low} to {high}: the steps are noisier."),
+        "high": N_(
+            "An effective batch of {value} is above the usual {low} to {high}: fewer steps on the same data."
+        ),
+        "ok": N_("An effective batch of {value} is within the usual {low} to {high}."),
+    }[status]
+    yield Verdict(
+        "schedule.accumulation", status, sentence, source, {"value": value, "low": low, "high": high}
+    )
+
+
+def _rate(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    usual, value = plan.learning_rate_range, plan.learning_rate
+    if usual is None:
+        return
+    status: Status = "low" if value < usual.low else "high" if value > usual.high else "ok"
+    sentence = {
+        "low": N_(
+            "{value:.0e} is below the {low:.0e} to {high:.0e} of comparable published runs: it learns slowly."
+        ),
+        "high": N_(
+            "{value:.0e} is above the {low:.0e} to {high:.0e} of comparable published runs: it may diverge."
+        ),
+        "ok": N_("{value:.0e} is within the {low:.0e} to {high:.0e} of comparable published runs."),
+    }[status]
+    values = {"value": value, "low": usual.low, "high": usual.high}
+    yield Verdict("schedule.learning_rate", status, sentence, usual.source, values)
+
+
+def _warmup(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    if not plan.steps or plan.warmup_steps is None:
+        return
+    values = {"share": plan.warmup_steps / plan.steps, "steps": plan.warmup_steps}
+    source = "Alpaca, Vicuna, QLoRA: 3 %; BERT, Zephyr, SmolLM2: 10 %"
+    if values["share"] > 0.101 and plan.warmup_steps > 10:
+        yield Verdict(
+            "schedule.warmup",
+            "high",
+            N_("The warmup takes {share:.0%} of the run; usual are 0 to 10 %."),
+            source,
+            values,
+        )
+    else:
+        yield Verdict(
+            "schedule.warmup",
+            "ok",
+            N_("The learning rate rises for {steps} steps, {share:.1%} of the run."),
+            source,
+            values,
+        )
+
+
+def _decay(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    if spec.schedule.weight_decay > 0.1:
+        yield Verdict(
+            "schedule.weight_decay",
+            "high",
+            N_("A weight decay of {value:g} is above the 0 to 0.1 of published runs."),
+            "Alpaca, Vicuna, QLoRA: 0; Llama 2: 0.1",
+            {"value": spec.schedule.weight_decay},
+        )
+
+
+def _clipping(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    if spec.schedule.max_grad_norm == 0:
+        yield Verdict(
+            "schedule.max_grad_norm",
+            "warning",
+            N_("Without gradient clipping one bad batch can undo the run."),
+            "TRL default: 1.0; QLoRA: 0.3",
+        )
+
+
+def _memory(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    device, total = plan.inputs.hardware, plan.memory.total_gib
+    if device is None or device.memory_gb is None or total is None:
+        return
+    there = device.memory_gb * 1e9 / 2**30
+    if total > there:
+        yield Verdict(
+            "resources.device",
+            "error",
+            N_(
+                "The run needs about {total:.0f} GiB and {device} has {there:.0f}. Halve the batch and "
+                "double the accumulation, use LoRA, or gradient checkpointing."
+            ),
+            "memory terms of this plan",
+            {"total": total, "device": device.name, "there": there},
+        )
