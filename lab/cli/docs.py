@@ -22,8 +22,8 @@ def cli_page() -> str:
     lines = ["# Command line", "", MADE, "", DESCRIPTION, ""]
     lines += [f"`python -m lab COMMAND`. {EPILOG}", ""]
     lines += [
-        "`--json` prints one object on standard output; everything else goes to standard error. An error is the",
-        'object `{"error": {"kind", "message", "where", "allowed", "next"}}`.',
+        "`--json` prints one object on standard output; everything else goes to standard error. An error is",
+        '`{"error": {"kind", "message", "where", "allowed", "next"}}`.',
     ]
     for words, command in _leaves(parser(), ()):
         lines += ["", f"## {' '.join(words)}", "", _sentence(command.description or ""), ""]
@@ -37,20 +37,14 @@ def settings_page() -> str:
     heads = ["| name | default | meaning | allowed | source of the default |", "|---|---|---|---|---|"]
     lines = ["# Settings of a run", "", MADE, ""]
     lines += [
-        "Each can be set on the page, in a spec (`python -m lab train --spec FILE`), and on the command line as",
-        "`--set NAME=VALUE`.",
+        "Each can be set on the page, in a spec (`python -m lab train --spec FILE`), and on the command line",
+        "as `--set NAME=VALUE`.",
     ]
     group = None
     for setting in settings():
         if setting.group != group:
             group = setting.group
-            lines += [
-                "",
-                f"## {group or 'run'}",
-                "",
-                "| name | default | meaning | allowed | source of the default |",
-            ]
-            lines.append("|---|---|---|---|---|")
+            lines += ["", f"## {group or 'run'}", "", *heads]
         lines.append(_row(setting))
     return "\n".join(lines) + "\n"
 

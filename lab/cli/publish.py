@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
         "upload a finished run to the Hugging Face Hub",
         publish,
         description="Upload a finished run to the Hugging Face Hub. The token is read from HF_TOKEN or, with"
-        " --token-stdin, from standard input, or asked for; it is never written down or passed on as an argument.",
+        " --token-stdin, from standard input, or asked for; it is never written down or passed on.",
     )
     add_run_argument(added)
     added.add_argument(

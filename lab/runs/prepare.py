@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.json_io import sync_folder, write_json, write_text
 from lab.runs.directory import RunDirectory
+from lab.runs.events import tail_events
 from lab.runs.home import new_id, runs_folder
 
 if TYPE_CHECKING:
@@ -39,8 +41,9 @@ def continuation(parent: RunDirectory, *, after_attempt: int) -> RunDirectory:
     earlier one's.
     """
     directory = _new_folder()
-    for name in ("spec.yaml", "plan.json", "events.jsonl"):
+    for name in ("spec.yaml", "plan.json"):
         shutil.copy2(parent.path / name, directory.path / name)
+    _copy_events(parent, directory)
     for folder in (parent.review_path, parent.tensorboard_path):
         if folder.is_dir():
             shutil.copytree(folder, directory.path / folder.name)
@@ -57,6 +60,13 @@ def continuation(parent: RunDirectory, *, after_attempt: int) -> RunDirectory:
     write_json(directory.path / "request.json", parent.request | changed)
     sync_folder(directory.path.parent)
     return directory
+
+
+def _copy_events(parent: RunDirectory, directory: RunDirectory) -> None:
+    # What was measured and said stays true of the longer run; how far the short one had come does not.
+    events, _ = tail_events(parent.events_path)
+    lines = [json.dumps(event, ensure_ascii=False) for event in events if event["kind"] != "progress"]
+    write_text(directory.events_path, "".join(line + "\n" for line in lines))
 
 
 def _new_folder() -> RunDirectory:

@@ -213,7 +213,6 @@ class Store:
             "state": state,
             "attempt": row.attempt if attempt is None else attempt,
             "reason": _text(reason),
-            "wish": None if state == "queued" else row.wish,
             "queued": now if state == "queued" else row.queued,
             "started": now if state == "starting" else row.started,
             "ended": now if state in ENDED else None,
@@ -221,7 +220,8 @@ class Store:
         with self._transaction() as db:
             changed = db.execute(
                 "update run set state = :state, version = version + 1, attempt = :attempt, reason = :reason,"
-                " wish = :wish, queued = :queued, started = :started, ended = :ended"
+                " wish = case when :state = 'queued' then null else wish end,"
+                " queued = :queued, started = :started, ended = :ended"
                 " where id = :id and state = :before and version = :version",
                 values,
             ).rowcount
