@@ -10,21 +10,27 @@ from pathlib import Path
 
 @contextmanager
 def merged_model(run_directory: Path, folder: Path) -> Iterator[Path]:
-    """Merged model and tokenizer in `folder`, in the number format of the base, while the block lasts."""
-    from lab.models.location import locate
-    from lab.spec import load
-    from lab.training.build import load_tuned
+    """A folder with merged model and tokenizer, in the number format of the base, while the block lasts.
 
-    import torch  # isort: skip
-    from transformers import AutoConfig
-
+    It is the one that the training wrote, or, where there was no room for it, made now in `folder`.
+    """
+    written = run_directory / "final" / "merged"
+    if (written / "config.json").is_file():
+        yield written
+        return
     shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was killed
-    model, tokenizer = load_tuned(run_directory)  # in fp32: the sum is rounded once, when it is saved
-    source = load(run_directory / "spec.yaml").model
-    base = AutoConfig.from_pretrained(locate(source.source).load_from, revision=source.revision or None)
     try:
-        model.merge_and_unload().to(base.dtype or torch.float32).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        _merge(run_directory, folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _merge(run_directory: Path, folder: Path) -> None:
+    from lab.spec import load
+    from lab.training.build import load_tuned, storage_dtype  # torch, only when it is needed
+
+    model, tokenizer = load_tuned(run_directory)  # in fp32: the sum is rounded once, when it is saved
+    base = load(run_directory / "spec.yaml").model
+    model.merge_and_unload().to(storage_dtype(base.source, base.revision)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -13,6 +13,7 @@ from lab.publishing import bundle
 from lab.publishing.base import Base, base_of
 from lab.publishing.card import Facts, model_card
 from lab.publishing.hub import Hub
+from lab.publishing.merge import merged_model
 from lab.publishing.names import full_name
 from lab.publishing.usage import Prompt
 from lab.runs.directory import RunDirectory
@@ -173,8 +174,6 @@ def _make_bundle(
     adapter = (source.final_path / "adapter_config.json").is_file()
     merged = adapter and request.what == "merged"
     if merged:
-        from lab.publishing.merge import merged_model  # torch, only when it is needed
-
         with merged_model(source.path, folder.with_name("merged")) as weights:
             bundle.fill(weights, folder, base)
     else:
