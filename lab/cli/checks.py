@@ -33,19 +33,31 @@ class Checked:
     plan: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class DataFacts:
+    """Training rows and their mean and longest length in tokens, as far as they are known before the start."""
+
+    examples: int | None = None
+    mean_tokens: float | None = None
+    longest_tokens: int | None = None
+
+
 def check_run(spec: RunSpec) -> Checked:
     """Check settings, model folder and data, and plan the run. Raises InputError; nothing is changed."""
     specs.check(spec)
     facts = check_model(spec.model.source)
-    return Checked(spec, facts, planned(spec, facts, examples=training_rows(spec)))
+    return Checked(spec, facts, planned(spec, facts, data_facts(spec)))
 
 
-def planned(spec: RunSpec, facts: ModelFacts, *, examples: int | None) -> dict[str, Any]:
-    """The plan of a spec on this machine; without `examples` it goes by `data.examples`, or the embedded
-    data.
-    """
+def planned(spec: RunSpec, facts: ModelFacts, data: DataFacts) -> dict[str, Any]:
+    """The plan of a spec on this machine."""
     device = None if spec.resources.device == "cpu" else machine.gpu_name() or None
-    return plan(spec, facts=facts, examples=examples, device=device).as_dict()
+    known = {
+        "examples": data.examples,
+        "mean_tokens": data.mean_tokens,
+        "longest_tokens": data.longest_tokens,
+    }
+    return plan(spec, facts=facts, device=device, **known).as_dict()
 
 
 def check_model(source: str) -> ModelFacts:
@@ -56,16 +68,18 @@ def check_model(source: str) -> ModelFacts:
     return facts_of(source)
 
 
-def training_rows(spec: RunSpec) -> int | None:
-    """How many rows will be trained on; None for data on the Hub, which nobody has read yet, and for `demo`.
+def data_facts(spec: RunSpec) -> DataFacts:
+    """What is known about the data of a spec: nothing when it is on the Hub, or `demo`, which the planner knows.
 
     Raises InputError for a file that cannot be used, NotFoundError for a data set that does not exist.
     """
     source = spec.data.source
     if source == "demo" or is_data_on_hub(source):
-        return None  # the planner knows the embedded data itself
+        return DataFacts()
     if is_id(source):
-        return int(registry.dataset(source)["rows"]["train"])
+        record = registry.dataset(source)
+        tokens = record.get("tokens") or {}
+        return DataFacts(record["rows"]["train"], tokens.get("mean"), tokens.get("max"))
     report = inspect(source)
     kind = report.get("kind")
     if kind not in TRAINABLE and not spec.data.columns:
@@ -78,7 +92,7 @@ def training_rows(spec: RunSpec) -> int | None:
             kinds=", ".join(TRAINABLE),
         )
     rows = int(report["rows"])
-    return max(1, rows - round(rows * spec.data.validation_share))
+    return DataFacts(max(1, rows - round(rows * spec.data.validation_share)))
 
 
 def inspect(path: str) -> dict[str, Any]:

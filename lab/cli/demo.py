@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from lab.cli.arguments import Commands, command
-from lab.cli.output import Output, table
+from lab.cli.output import Output
+from lab.cli.scores import scores_table
 from lab.cli.train import summary
 from lab.cli.waiting import failure_of, wait_for
-from lab.cli.words import number, percent
 from lab.json_io import read_json
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 RECIPE = "demo"
 SAMPLES = 3
-MEASURES = {
-    "loss": "loss on the held-out answers",
-    "stop_rate": "ends by itself",
-    "format_rate": "taught form",
-    "answer_rate": "right",
-}
 
 
 def add(commands: Commands) -> None:
@@ -70,18 +64,10 @@ def _record(view: RunView) -> dict[str, Any]:
 def _in_words(view: RunView, record: dict[str, Any]) -> list[str]:
     from lab.review.reading import read_comparison
 
-    base, tuned = (record["held_out"].get(name) or {} for name in ("base", "tuned"))
-    rows = [
-        [
-            label,
-            *(number(side.get(key)) if key == "loss" else percent(side.get(key)) for side in (base, tuned)),
-        ]
-        for key, label in MEASURES.items()
-    ]
     return [
-        f"{tuned.get('count', '')} questions about modules that nobody asked about in the tuning:",
+        "Questions about modules that nobody asked about in the tuning:",
         "",
-        table(rows, ["", "before", "after"]),
+        scores_table(record["held_out"]),
         *_samples(read_comparison(view.directory.path)),
         "",
         f"{record['seconds']['total']:.0f} s. Ask it more:",

@@ -21,14 +21,15 @@ def add(commands: Commands) -> None:
 def show_plan(arguments: argparse.Namespace, output: Output) -> int:
     """Print the plan of the spec that the arguments describe."""
     from lab import spec as specs
-    from lab.cli.checks import check_model, planned, training_rows
+    from lab.cli.checks import DataFacts, check_model, data_facts, planned
     from lab.cli.specs import spec_of
 
     spec = spec_of(arguments)
     specs.check(spec, runnable=False)  # what this version cannot run can still be planned
     model = check_model(spec.model.source)
-    examples = spec.data.examples or training_rows(spec)
-    record = planned(spec, model, examples=examples)
+    # A number of examples is enough: then the data need not exist yet.
+    data = DataFacts(spec.data.examples) if spec.data.examples else data_facts(spec)
+    record = planned(spec, model, data)
     output.answer(record, plan_in_words(record))
     return 0
 
