@@ -12,6 +12,8 @@ from lab.training.machine import peak_memory_gib
 if TYPE_CHECKING:
     from lab.training.session import Session
 
+# What the report of the data tells to who asks or publishes the tuned model later.
+DATA = ("kind", "template", "fingerprint", "rows", "dropped", "tokens")
 LAST_STEPS = 10  # over which the final training loss is averaged
 
 
@@ -34,6 +36,7 @@ def result(session: Session, ended: str) -> dict[str, Any]:
     }
     if session.ready:
         report |= {"steps": session.course.steps, "examples": len(session.examples)}
+        report["data"] = {name: session.data.get(name) for name in DATA}
     if session.trained:
         report["attention"] = session.trainer.attention_name
     if ended == "short":

@@ -61,6 +61,7 @@ class Session:
         self.step = 0
         self.base: comparison.Record | None = None
         self.tuned: comparison.Record | None = None
+        self.data: dict[str, Any] = {}  # the report of the data
         self.trainable: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
         self.base_s = 0.0  # seconds that the base model's evaluation took in this attempt
@@ -79,6 +80,7 @@ class Session:
     def tokenise(self) -> None:
         """The examples, and with their number the course of the run."""
         data = open_data(self.spec, self.directory.path, self.events, tokenizer=self.tokenizer)
+        self.data = data.report
         self._go_on()
         self.examples = [row for row in data.train if any(label != IGNORED for label in row.labels[1:])]
         if not self.examples:
