@@ -35,7 +35,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Training rows and their mean and longest length in tokens, as far as they are known before the start."""
+    """Training rows and their mean and longest length in tokens, as far as they are known already."""
 
     examples: int | None = None
     mean_tokens: float | None = None
@@ -52,12 +52,14 @@ def check_run(spec: RunSpec) -> Checked:
 def planned(spec: RunSpec, facts: ModelFacts, data: DataFacts) -> dict[str, Any]:
     """The plan of a spec on this machine."""
     device = None if spec.resources.device == "cpu" else machine.gpu_name() or None
-    known = {
-        "examples": data.examples,
-        "mean_tokens": data.mean_tokens,
-        "longest_tokens": data.longest_tokens,
-    }
-    return plan(spec, facts=facts, device=device, **known).as_dict()
+    return plan(
+        spec,
+        facts=facts,
+        device=device,
+        examples=data.examples,
+        mean_tokens=data.mean_tokens,
+        longest_tokens=data.longest_tokens,
+    ).as_dict()
 
 
 def check_model(source: str) -> ModelFacts:
@@ -69,7 +71,7 @@ def check_model(source: str) -> ModelFacts:
 
 
 def data_facts(spec: RunSpec) -> DataFacts:
-    """What is known about the data of a spec: nothing when it is on the Hub, or `demo`, which the planner knows.
+    """What is known about the data: nothing when it is on the Hub, or `demo`, which the planner knows.
 
     Raises InputError for a file that cannot be used, NotFoundError for a data set that does not exist.
     """

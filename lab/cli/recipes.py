@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, is_dataclass
-from typing import Any
+from dataclasses import asdict
 
 from lab.cli.arguments import Commands, command, group
 from lab.cli.output import Output, facts, table
@@ -36,18 +35,18 @@ def list_recipes(arguments: argparse.Namespace, output: Output) -> int:
 
 def show_recipe(arguments: argparse.Namespace, output: Output) -> int:
     """Print what a document described, what was published, and what the lab would run."""
-    from lab.catalogue.recipes import recipe
+    from lab.catalogue.recipes import recipe, run_values
 
     found = recipe(arguments.id)
-    record = _plain(found)
-    lines = [
-        facts([(key, record[key]) for key in ("id", "name", "family", "method", "task") if key in record])
-    ]
-    for part in ("document", "published"):
-        lines += _sourced(part, record.get(part) or {})
-    lines += ["", "run", *_settings(record.get("run") or {})]
-    notes = record.get("notes") or ""
-    output.answer(record, [*lines, *([""] if notes else []), *([notes] if isinstance(notes, str) else notes)])
+    record = found.model_dump(mode="json", exclude={"checks"})
+    keys = ("id", "name", "kind", "family", "method", "task", "lines", "base_model", "goal", "not_run")
+    lines = [facts([(key.replace("_", " "), record[key]) for key in keys])]
+    for part, origin in (("described", "line"), ("published", "source")):
+        shown = [(name, f"{field['value']}  ({field[origin]})") for name, field in record[part].items()]
+        lines += ["", part, facts(shown)] if shown else []
+    run = [(name, str(value)) for name, value in run_values(found).items()]
+    lines += ["", "run", facts(run)] if run else []
+    output.answer(record, [*lines, *([""] if found.notes else []), *found.notes])
     return 0
 
 
@@ -56,7 +55,7 @@ def check_recipe(arguments: argparse.Namespace, output: Output) -> int:
     from lab.catalogue.audit import audit
     from lab.catalogue.recipes import recipe
 
-    checks = [_plain(check) for check in audit(recipe(arguments.id))]
+    checks = [asdict(check) for check in audit(recipe(arguments.id))]
     rows = [
         [check["status"], check["name"], check["claimed"], check["computed"], check["formula"]]
         for check in checks
@@ -66,31 +65,3 @@ def check_recipe(arguments: argparse.Namespace, output: Output) -> int:
         table(rows, ["Status", "Name", "Claimed", "Computed", "Formula"]),
     )
     return 0
-
-
-def _sourced(title: str, fields: dict[str, Any]) -> list[str]:
-    if not fields:
-        return []
-    pairs = []
-    for name, field in fields.items():
-        known = field if isinstance(field, dict) else {"value": field}
-        origin = known.get("source") or (f"line {known['line']}" if known.get("line") else "")
-        pairs.append((name, f"{known.get('value')}" + (f"  ({origin})" if origin else "")))
-    return ["", title, facts(pairs)]
-
-
-def _settings(values: dict[str, Any], prefix: str = "") -> list[str]:
-    lines: list[str] = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            lines += _settings(value, f"{prefix}{name}.")
-        else:
-            lines.append(f"{prefix}{name} = {value}")
-    return lines
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    record: dict[str, Any] = value.as_dict()
-    return record
