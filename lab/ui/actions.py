@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import streamlit as st
 
 from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_spec
 from lab.errors import LabError
-from lab.models.facts import facts_of
-from lab.planning import plan
 from lab.runs import client
 from lab.runs.home import new_id
 from lab.spec import RunSpec
+from lab.ui import estimate
 from lab.ui.menu import page
 
 _ERROR = "lab-action-error"
+_DOUBLE_CLICK_S = 3.0
 
 
 def press_key(name: str) -> str:
-    """A key that stays the same until the action `name` has succeeded: a double click makes one run."""
-    keys = st.session_state.setdefault("lab-press-keys", {})
-    return str(keys.setdefault(name, new_id()))
+    """A key that stays the same until a moment after the action `name` has succeeded: a double click makes one run.
+
+    The second click of a double click may come when the first has already succeeded and its page is not drawn yet.
+    """
+    keys: dict[str, tuple[str, float | None]] = st.session_state.setdefault("lab-press-keys", {})
+    key, succeeded = keys.get(name, ("", None))
+    if not key or (succeeded is not None and time.monotonic() - succeeded > _DOUBLE_CLICK_S):
+        key = new_id()
+        keys[name] = (key, None)
+    return key
+
+
+def _succeeded(name: str) -> None:
+    keys = st.session_state["lab-press-keys"]
+    keys[name] = (keys[name][0], time.monotonic())
 
 
 def start_run(spec: RunSpec, *, short: bool, name: str) -> str | None:
     """Check, plan and queue a run; None, with the error kept for `action_error`, when it is refused."""
     try:
         specs.check(spec)
-        facts = facts_of(spec.model.source)
-        run = client.submit(spec, short=short, plan=plan(spec, facts=facts).as_dict(), key=press_key(name))
+        now = estimate.of(spec)
+        if now.model_error or now.data_error:
+            raise now.model_error or now.data_error  # type: ignore[misc]  # one of them is an error
+        run = client.submit(spec, short=short, plan=now.plan, key=press_key(name))
     except LabError as error:
         st.session_state[_ERROR] = error
         return None
-    st.session_state["lab-press-keys"].pop(name, None)
+    _succeeded(name)
+    return run
+
+
+def start_request(
+    kind: str, parameters: dict[str, Any], *, name: str, parent: str | None = None, secret: str | None = None
+) -> str | None:
+    """Queue a job of another kind; None, with the error kept for `action_error`, when it is refused."""
+    try:
+        run = client.submit_request(kind, parameters, parent=parent, key=press_key(name), secret=secret)
+    except LabError as error:
+        st.session_state[_ERROR] = error
+        return None
+    _succeeded(name)
     return run
 
 

@@ -199,7 +199,7 @@ def memory_bar(parts: Mapping[str, float], *, key: str, limit: float | None, lim
     layers: list[dict[str, Any]] = [bar]
     if show_limit and limit is not None:
         layers.append(_rule(limit, limit_name, colours().muted))
-    spec = {"layer": layers, "height": 64, "config": {"view": {"stroke": None}}}
+    spec = {"layer": layers, "height": 132, "config": {"view": {"stroke": None}}}
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
 
 

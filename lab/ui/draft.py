@@ -107,6 +107,12 @@ def is_own(path: str) -> bool:
     return path in _draft()["wrong"] or (path in _draft()["values"] and shown(path) != reference(path))
 
 
+def own_paths() -> list[str]:
+    """Every setting that the person changed."""
+    draft = _draft()
+    return [path for path in (*draft["values"], *draft["wrong"]) if is_own(path)]
+
+
 def wrong() -> dict[str, InputErrors]:
     """The settings whose typed values cannot be used, with the reason."""
     return {path: entry["error"] for path, entry in _draft()["wrong"].items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from lab.ui.language import _, language
 
@@ -66,6 +67,11 @@ def loss(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return _("not known")
     return number(value, 3 if value < 1 else 2)
+
+
+def tidy_exponents(text: str) -> str:
+    """Learning rates inside a sentence as 2e-4, not 2e-04."""
+    return re.sub(r"(\de[-+]?)0(\d)", r"\1\2", text)
 
 
 def ago(seconds: float) -> str:

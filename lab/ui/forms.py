@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
+from lab.errors import LabError
 from lab.spec import Setting, setting_at, settings
-from lab.ui import draft
+from lab.ui import draft, words
 from lab.ui.format import learning_rate
 from lab.ui.language import _, error_parts
 
+_LABEL_LENGTH = 22  # characters that fit beside the help mark in half a column
 
-def field(path: str, *, options: Sequence[str] | None = None, label: str = "") -> None:
+
+def field(
+    path: str,
+    *,
+    options: Sequence[str] | None = None,
+    names: Callable[[str], str] = str,
+    label: str = "",
+    problem: LabError | None = None,
+) -> None:
     """Draw the input of one setting; what is typed goes into the draft.
 
-    `options` offers known values for free text (a model, a data set) without forbidding others.
+    `options` offers known values for free text (a model, a data set) without forbidding others; `names` is what they
+    are called. `problem` is drawn below the input.
     """
     setting = setting_at(path)
     key = f"set-{path}"
-    st.session_state[key] = _as_typed(setting, draft.shown(path), options)
-    name = label or _(setting.label)
-    if setting.unit:
-        name += f" ({_(setting.unit)})"
-    _draw(setting, name, key, options)
-    _below(path, key)
+    value = _as_typed(setting, draft.shown(path), options)
+    st.session_state[key] = value
+    if options is not None and value and value not in options:
+        options = [*options, value]
+    _draw(setting, label or _label(setting), key, options, names)
+    _below(path, key, problem)
 
 
-def group(paths: Sequence[str], columns: int = 2) -> None:
+def group(paths: Sequence[str], columns: int = 2, problems: Mapping[str, LabError] | None = None) -> None:
     """Several inputs side by side; one column on a phone."""
     for start in range(0, len(paths), columns):
         for column, path in zip(st.columns(columns), paths[start : start + columns], strict=False):
             with column:
-                field(path)
+                field(path, problem=(problems or {}).get(path))
 
 
 def expert_paths(shown: Sequence[str]) -> dict[str, list[str]]:
@@ -45,28 +56,40 @@ def expert_paths(shown: Sequence[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _draw(setting: Setting, name: str, key: str, options: Sequence[str] | None) -> None:
+def _label(setting: Setting) -> str:
+    """The name of a setting with its unit, unless the name says it already or grows too long for half a column."""
+    name, unit = _(setting.label), _(setting.unit)
+    if not unit or unit.lower() in name.lower() or len(name) + len(unit) > _LABEL_LENGTH:
+        return name
+    return f"{name} ({unit})"
+
+
+def _draw(
+    setting: Setting, name: str, key: str, options: Sequence[str] | None, names: Callable[[str], str]
+) -> None:
     common: dict[str, Any] = {
         "key": key,
-        "help": _(setting.help),
+        "help": _(setting.help) + (" " + _("Unit: {unit}.", unit=_(setting.unit)) if setting.unit else ""),
         "on_change": _changed,
         "args": (setting.path, key),
     }
     if setting.kind == "boolean":
         st.checkbox(name, **common)
     elif setting.kind == "choice":
-        st.selectbox(name, setting.choices, **common)
+        st.selectbox(name, setting.choices, format_func=words.choice, **common)
     elif options is not None:
-        st.selectbox(name, list(options), accept_new_options=True, **common)
-    elif setting.kind == "integer":
+        st.selectbox(name, list(options), format_func=names, accept_new_options=True, **common)
+    elif setting.kind == "integer" and setting.optional:
         st.number_input(name, step=1, value=None, placeholder=_("automatic"), **common)
+    elif setting.kind == "integer":
+        st.number_input(name, step=1, **common)
     else:
         st.text_input(name, placeholder=_("automatic") if setting.optional else "", **common)
 
 
-def _below(path: str, key: str) -> None:
+def _below(path: str, key: str, problem: LabError | None) -> None:
     """What is wrong with the value, or the recipe's value and the way back to it."""
-    error = draft.wrong().get(path)
+    error = draft.wrong().get(path) or problem
     if error:
         what, allowed, following = error_parts(error)
         st.markdown(":red[:material/error:] " + _plain(" ".join(filter(None, (what, allowed, following)))))
@@ -92,6 +115,8 @@ def _changed(path: str, key: str) -> None:
         value = {role.strip(): column.strip() for role, _colon, column in pairs}
     elif value == "" and setting.optional:
         value = None
+    elif value is None and setting.kind == "text":
+        value = ""
     draft.put(path, value)
 
 

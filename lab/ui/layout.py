@@ -34,6 +34,17 @@ _STYLE = """
 .lab-flow .done { font-weight: 500; }
 .lab-flow .now { font-weight: 650; }
 .lab-flow .todo { opacity: .6; }
+.lab-compare { width: 100%; border-collapse: collapse; font-size: .93rem; line-height: 1.4; }
+.lab-compare th, .lab-compare td { text-align: left; vertical-align: top; padding: .5rem .9rem .5rem 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere; }
+.lab-compare thead th { font-weight: 650; padding-top: 0; }
+.lab-compare tbody th { font-weight: 400; width: 24%; opacity: .8; }
+.lab-compare td { width: 38%; font-variant-numeric: tabular-nums; }
+.lab-compare small { display: block; font-size: .78rem; opacity: .75; }
+.lab-compare a { color: inherit; }
+.lab-column-head { font-weight: 650; font-size: .93rem; }
+.lab-check { font-size: .93rem; line-height: 1.45; display: grid; gap: .2rem; }
+.lab-formula { font-size: .82rem; overflow-wrap: anywhere; white-space: pre-wrap; }
 </style>
 """
 
@@ -56,8 +67,9 @@ def head(title: str, purpose: str) -> Iterator[None]:
 
 def title(text: str, purpose: str) -> None:
     """Title and purpose of a page without an action beside them."""
-    st.title(text, anchor=False)
-    st.markdown(f":gray[{purpose}]")
+    with st.container(gap=None):
+        st.title(text, anchor=False)
+        st.markdown(f":gray[{purpose}]")
 
 
 def facts(rows: Iterable[Sequence[str]], width: int = FACT_WIDTH) -> None:
@@ -93,16 +105,15 @@ def error_card(error: LabError) -> None:
     problems: list[LabError] = list(error.problems) if isinstance(error, InputErrors) else [error]
     for problem in problems:
         what, allowed, following = error_parts(problem)
-        with st.container(border=True):
-            with st.container(horizontal=True, gap="small"):
-                st.markdown(":red[:material/error:]", width="content")
-                with st.container(gap=None, width="stretch"):
-                    st.text(what)
-                    for line in (allowed, following):
-                        if line:
-                            st.text(line)
-                    if problem.where:
-                        st.caption(_("Where:") + " `" + str(problem.where).replace("`", "'") + "`")
+        with st.container(border=True), st.container(horizontal=True, gap="small"):
+            st.markdown(":red[:material/error:]", width="content")
+            with st.container(gap=None, width="stretch"):
+                st.text(what)
+                for line in (allowed, following):
+                    if line:
+                        st.text(line)
+                if problem.where:
+                    st.caption(_("Where:") + " `" + str(problem.where).replace("`", "'") + "`")
 
 
 def empty(what: str, action: str, page: str, icon: str = ":material/arrow_forward:") -> None:

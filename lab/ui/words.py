@@ -62,3 +62,27 @@ def method(name: str, rank: int | None = None) -> str:
     """The method in words, with the rank of an adapter."""
     word = _(METHODS.get(name, name))
     return f"{word} r{rank}" if rank and name in ("lora", "qlora") else word
+
+
+# Values of settings that read better in words; the others are the field's own names and stay as they are.
+CHOICES = METHODS | {"auto": N_("automatic"), "none": N_("none"), "drop": N_("drop it"), "cut": N_("cut its end")}
+
+
+def choice(code: str) -> str:
+    """A value of a setting with fixed choices, in words."""
+    return _(CHOICES.get(code, code))
+
+
+TASKS = {
+    "causal-lm": N_("text generation"),
+    "classification": N_("text classification"),
+    "token-classification": N_("word labels"),
+    "extractive-qa": N_("answers from a text"),
+    "multi-task": N_("several tasks"),
+    "preference": N_("preferences"),
+}
+
+
+def task(code: str) -> str:
+    """A task in words."""
+    return _(TASKS.get(code, code))

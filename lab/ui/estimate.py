@@ -1,0 +1,122 @@
+"""What is known about the draft's model, data and machine, and the plan that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from lab.errors import InputError, LabError, NotFoundError
+from lab.json_io import read_json
+from lab.models import ModelFacts, facts_of
+from lab.planning import Plan, formula_named, plan, schedule_curve
+from lab.runs import client, registry
+from lab.runs.directory import RunDirectory
+from lab.runs.home import is_id
+from lab.spec import RunSpec
+from lab.text import N_
+from lab.ui.machine import memory_limit, planning_device
+
+HERE = "here"  # the machine that the lab runs on, as opposed to a device of the presets
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The plan of a spec, what it stands on, and what is wrong with model or data.
+
+    `ratio` is the pre-training rate over the fine-tuning rate, None where the former is not known. `limit` is
+    the memory of the device in GiB with its name.
+    """
+
+    spec: RunSpec
+    made: Plan
+    plan: dict[str, Any]
+    ratio: float | None = None
+    limit: tuple[float | None, str] = (None, "")
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    model_error: LabError | None = None
+    data_error: LabError | None = None
+
+
+def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
+    """The estimate for a spec on this machine, or on a device of the hardware presets."""
+    facts, model_error = _facts(spec.model.source)
+    known, data_error = _known_data(spec.data.source)
+    where = planning_device(spec.resources.device) if device == HERE else device
+    speed = measured_speed(spec.model.source, spec.method.name, where) if device == HERE else None
+    made = plan(spec, facts=facts, device=where, tokens_per_s=speed, **known)
+    described = made.as_dict()
+    ratio = _ratio(facts, spec, described)
+    return Estimate(
+        spec,
+        made,
+        described,
+        ratio,
+        memory_limit(where),
+        schedule_curve(spec, made.steps) if made.steps else [],
+        model_error,
+        data_error,
+    )
+
+
+def _facts(source: str) -> tuple[ModelFacts, LabError | None]:
+    try:
+        return facts_of(source), None
+    except LabError as error:
+        return ModelFacts(name=source), error
+
+
+def _known_data(source: str) -> tuple[dict[str, Any], LabError | None]:
+    """Training rows and lengths of a prepared data set; nothing for what is read only when the run starts."""
+    if not is_id(source):
+        return {}, None if source.strip() else InputError(N_("No data set is chosen."), where="data.source")
+    try:
+        record = registry.dataset(source)
+        lengths = read_json(registry.dataset_path(source) / "lengths.json") or {}
+    except LabError as error:
+        return {}, error
+    known = {
+        "examples": record["rows"]["train"],
+        "mean_tokens": (record.get("tokens") or {}).get("mean") or lengths.get("median"),
+        "longest_tokens": (record.get("tokens") or {}).get("max") or lengths.get("max"),
+    }
+    return {name: value for name, value in known.items() if value}, None
+
+
+def _ratio(facts: ModelFacts, spec: RunSpec, described: dict[str, Any]) -> float | None:
+    if not facts.pretraining_learning_rate:
+        return None
+    found = formula_named("rate_ratio")
+    inputs = {"pretraining": facts.pretraining_learning_rate, "fine_tuning": spec.schedule.learning_rate}
+    described["formulas"]["learning_rate_ratio"] = {
+        "formula": found.expression,
+        "inputs": inputs,
+        "source": found.source,
+        "unit": found.unit,
+    }
+    return float(found(inputs))
+
+
+@st.cache_data(ttl=20, max_entries=16, show_spinner=False)
+def measured_speed(model: str, method: str, device: str) -> float | None:
+    """Tokens per second of the newest run here with this model and method; None without one."""
+    for row in client.list_runs(limit=30):
+        if row.state != "succeeded":
+            continue
+        try:
+            directory = RunDirectory.of(row.id)
+        except NotFoundError:
+            continue  # deleted a moment ago
+        result = directory.result or {}
+        speed = (result.get("throughput") or {}).get("tokens_per_s")
+        if not speed or not _same_device(str(result.get("device", "")), device):
+            continue
+        spec = directory.spec
+        if (spec.model.source, spec.method.name) == (model, method):
+            return float(speed)
+    return None
+
+
+def _same_device(ran_on: str, device: str) -> bool:
+    return ran_on.startswith("cpu") == device.startswith("cpu")

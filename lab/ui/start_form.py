@@ -1,0 +1,127 @@
+"""The short form of a run: what it starts from, what matters, and the next step that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from lab import spec as specs
+from lab.catalogue.recipes import recipes
+from lab.errors import InputError, LabError
+from lab.spec import RunSpec, setting_at
+from lab.text import N_
+from lab.ui import draft, forms
+from lab.ui.estimate import Estimate
+from lab.ui.language import _
+
+GROUPS = {
+    "": N_("Run"),
+    "model": N_("Model"),
+    "method": N_("Method"),
+    "data": N_("Data"),
+    "schedule": N_("Schedule"),
+    "regularisation": N_("Regularisation"),
+    "evaluation": N_("Evaluation"),
+    "checkpoints": N_("Checkpoints"),
+    "resources": N_("Resources"),
+    "engine": N_("Engine"),
+}
+
+# Settings whose default always runs, whatever a recipe made for another machine asks for.
+SETTLED_BY_DEFAULT = (
+    "task",
+    "model.quantization",
+    "method.name",
+    "data.packing",
+    "schedule.optimizer",
+    "schedule.warmup",
+    "regularisation.label_smoothing",
+    "regularisation.neftune_alpha",
+    "resources.devices",
+    "resources.precision",
+    "engine.name",
+)
+
+
+def recipe_choice() -> None:
+    """Which recipe the settings start from; a data set that the person chose stays."""
+    key = "draft-recipe"
+    st.session_state[key] = draft.recipe_id()
+    names = {one.id: one.name for one in recipes()}
+    st.selectbox(
+        _("Start from"),
+        ["", *names],
+        key=key,
+        format_func=lambda code: names.get(code, code) if code else _("the lab's defaults"),
+        help=_("A recipe of the catalogue. Settings that you change are marked, with the way back."),
+        on_change=_recipe_chosen,
+        args=(key,),
+    )
+
+
+def _recipe_chosen(key: str) -> None:
+    draft.start_from(str(st.session_state[key]), keep=("data.source", "data.examples"))
+
+
+def length_path() -> str:
+    """The setting that decides how long the run is: a number of steps where there is one, else epochs."""
+    return "schedule.epochs" if draft.shown("schedule.max_steps") is None else "schedule.max_steps"
+
+
+def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
+    """Every other setting, by group, one click away."""
+    changed = [path for path in draft.own_paths() if path not in shown]
+    label = _("Expert settings")
+    if changed:
+        label += " · " + _("{count} changed", count=len(changed))
+    with st.expander(label, icon=":material/tune:", key="expert", on_change="rerun") as opened:
+        if not opened.open:
+            return
+        groups = forms.expert_paths(shown)
+        chosen = st.segmented_control(
+            _("Group"),
+            list(groups),
+            default=next(iter(groups)),
+            required=True,
+            key="expert-group",
+            format_func=lambda group: _(GROUPS.get(group or "", group or "")),
+            label_visibility="collapsed",
+        )
+        forms.group(groups.get(str(chosen or ""), []), problems=problems)
+
+
+def refused(spec: RunSpec) -> list[InputError]:
+    """What keeps the draft from running: contradictions and settings that this version does not run."""
+    try:
+        specs.check(spec)
+    except LabError as error:
+        return list(getattr(error, "problems", [error]))
+    return []
+
+
+def missing_step(spec: RunSpec, now: Estimate) -> str:
+    """The next step before a run can start, as the label of its button; empty when nothing is missing."""
+    if not spec.model.source.strip():
+        return _("Choose a model")
+    if now.model_error:
+        return _("Choose another model")
+    if not spec.data.source.strip():
+        return _("Choose the data")
+    if now.data_error:
+        return _("Choose other data")
+    wrong = [*draft.wrong(), *(problem.where for problem in refused(spec))]
+    return _("Correct the {setting}", setting=in_sentence(_(setting_at(wrong[0]).label))) if wrong else ""
+
+
+def short_label(spec: RunSpec, missing: str) -> str:
+    """The label of the button for a short run: its length, or the step that is missing."""
+    if missing:
+        return _("Short run: {step}", step=in_sentence(missing))
+    return _("Start a short run ({steps} steps)", steps=spec.schedule.short_steps)
+
+
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: "learning rate", but still "LoRA rank"."""
+    first = label.split(" ")[0]
+    return label if any(letter.isupper() for letter in first[1:]) else label[:1].lower() + label[1:]

@@ -1,0 +1,141 @@
+"""Data: a file or the demo set, what is in it, and exactly what the model will learn from."""
+
+import streamlit as st
+
+from lab.errors import LabError, NotFoundError
+from lab.runs import registry
+from lab.runs.view import read_run
+from lab.ui import actions, data_file, data_view, draft, uploads
+from lab.ui.language import _
+from lab.ui.layout import error_card, head, title
+from lab.ui.menu import page
+
+SOURCES = ("upload", "demo", "prepared")
+
+
+def show_prepared(identifier: str) -> None:
+    """Draw a prepared data set."""
+    if st.button(_("All data"), type="tertiary", icon=":material/arrow_back:", key="data-back"):
+        st.switch_page(page("data"))
+    try:
+        record, lengths, preview = data_view.files(identifier)
+    except NotFoundError as error:
+        error_card(error)
+        return
+    with head(_("Data"), _("Exactly what the model will learn from.")):
+        train = st.button(
+            _("Train on this data"), type="primary", icon=":material/model_training:", key="data-train"
+        )
+    if train:
+        draft.put("data.source", identifier)
+        st.switch_page(page("train"))
+    data_view.heading(record)
+    data_view.summary(record)
+    seen, counted = st.columns([3, 2], gap="large")
+    with seen:
+        st.subheader(_("What the model sees"), anchor=False)
+        data_view.token_view(preview)
+    with counted:
+        st.subheader(_("Length of the examples"), anchor=False)
+        data_view.lengths_chart(lengths)
+        data_view.measured_with(lengths)
+        st.subheader(_("Rows left out"), anchor=False)
+        data_view.dropped(record)
+
+
+def show_preparation(run: str) -> None:
+    """Draw a preparation that is on, and go to the data set as soon as there is one."""
+    try:
+        view = read_run(run)
+    except NotFoundError as error:
+        title(_("Data"), _("See exactly what the model will learn from."))
+        error_card(error)
+        return
+    if view.state == "succeeded":
+        st.switch_page(page("data"), query_params={"dataset": str((view.result or {}).get("dataset", ""))})
+    with head(_("Data"), _("The rows are read, cleaned, put into the template and measured.")):
+        if not view.ended:
+            st.button(
+                _("Stop and discard"),
+                icon=":material/stop_circle:",
+                key="data-stop",
+                on_click=data_view.stop,
+                args=(run,),
+            )
+    if view.ended:
+        data_view.failure(view)
+        upload = view.directory.parameters.get("upload")
+        if st.button(_("Change the settings"), icon=":material/arrow_back:", key="data-again"):
+            st.switch_page(page("data"), query_params={"upload": str(upload)} if upload else None)
+        return
+
+    def watch() -> None:
+        now = read_run(run)
+        if now.ended:
+            st.rerun()
+        data_view.progress_card(now)
+
+    st.fragment(watch, run_every=0.5)()
+
+
+def show_choice() -> None:
+    """Draw the ways to give data: a file, the demo set, or a set that was prepared before."""
+    title(_("Data"), _("See exactly what the model will learn from."))
+    error = actions.action_error()
+    if error:
+        error_card(error)
+    sets = registry.datasets()
+    source = st.segmented_control(
+        _("Source"),
+        SOURCES if sets else SOURCES[:2],
+        default="upload",
+        required=True,
+        key="data-source",
+        format_func=lambda code: {
+            "upload": _("My file"),
+            "demo": _("Demo set"),
+            "prepared": _("Prepared before"),
+        }[code],
+        label_visibility="collapsed",
+    )
+    if source == "prepared":
+        data_view.prepared_list(sets)
+    elif source == "demo":
+        data_file.demo_choice()
+    else:
+        show_upload(st.query_params.get("upload", ""))
+
+
+def show_upload(identifier: str) -> None:
+    """Draw the place for a file, or what is in the one that was given."""
+    if not identifier:
+        data_file.upload_box()
+        return
+    try:
+        upload = uploads.find(identifier)
+    except NotFoundError as error:
+        error_card(error)
+        data_file.upload_box()
+        return
+    data_file.name_line(upload)
+    encoding = data_file.encoding_of(upload)
+    try:
+        with st.spinner(_("Reading the file in a process of its own")):
+            report = data_file.inspect(upload.path, name=upload.name, encoding=encoding)
+    except LabError as error:
+        error_card(error)
+        data_file.encoding_choice(upload)
+        return
+    if encoding:
+        data_file.encoding_choice(upload)
+    data_file.found(report)
+    data_file.first_rows(report)
+    data_file.prepare_form(report, upload)
+
+
+if "dataset" in st.query_params:
+    show_prepared(st.query_params["dataset"])
+elif "prepare" in st.query_params:
+    show_preparation(st.query_params["prepare"])
+else:
+    show_choice()
