@@ -18,7 +18,7 @@ from lab.training.session import fitted
 
 
 class Comparer:
-    """Loads the tuned model of a run, asks it and its base, and writes the comparison into the run's `review/`."""
+    """Asks the tuned model of a run and its base, and writes the comparison into the run's `review/`."""
 
     def __init__(self, run: RunDirectory, events: EventWriter, stop: StopFlag, prompts: int) -> None:
         libraries.quiet()

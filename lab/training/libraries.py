@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import warnings
 
 # libgomp reads this when torch loads it: spinning threads make two runs on shared cores 5 to 20 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,6 +30,9 @@ def quiet() -> None:
     """Keep progress bars and advice of the libraries out of the worker's log."""
     import datasets
     import transformers
+
+    # TRL and peft still use names that transformers wants to rename; whoever runs this cannot change that.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
