@@ -1,4 +1,4 @@
-"""Real training runs on a tiny model, small enough for a test: a run directory, its worker, what it reported."""
+"""Real training runs on a tiny model, for tests: a run directory, its worker, what it reported."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Machine:
 
     @property
     def frozen_dtype(self) -> torch.dtype:
-        """The format of weights that are not trained: bf16 on a GPU, where fp32 would be converted each time."""
+        """The format of weights that are not trained: bf16 on a GPU, where fp32 would cost time."""
         return torch.bfloat16 if self.precision == "bf16" and self.device == "cuda" else torch.float32
 
     def autocast(self) -> torch.autocast:

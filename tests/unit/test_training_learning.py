@@ -21,7 +21,7 @@ from lab.training.interrupts import Interrupted
 
 @pytest.fixture(scope="module")
 def taught(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A tokenizer without padding token, where the end token pads: the trap in which models never learn to stop."""
+    """The tokenizer has no padding token, so the end token pads: the trap in which none learns to stop."""
     folder = tmp_path_factory.mktemp("taught")
     data = runs.write_questions(folder / "questions.jsonl", rows=60)
     changes = {"method__name": "full", "schedule__max_steps": 120, "schedule__per_device_batch": 8}

@@ -1,4 +1,4 @@
-"""Stopping, resuming and continuing end with the weights that an undivided run has, to the last bit (on a CPU)."""
+"""Stopping, resuming and continuing end with the weights of an undivided run, to the last bit on a CPU."""
 
 from __future__ import annotations
 

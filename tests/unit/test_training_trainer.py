@@ -1,4 +1,4 @@
-"""The trainer against plain TRL: the same loss, the same gradients, the same schedule, whatever the batching."""
+"""The trainer against plain TRL: the same loss, gradients and schedule, whatever the batching."""
 
 from __future__ import annotations
 
