@@ -11,7 +11,7 @@ import streamlit as st
 from lab.errors import InputErrors, LabError
 from lab.ui.language import _, error_parts
 
-FACT_WIDTH = 124
+FACT_WIDTH = 118
 
 # The one style sheet: what Streamlit's theme cannot say. Only our own keyed elements are touched.
 _STYLE = """
@@ -74,7 +74,7 @@ def title(text: str, purpose: str) -> None:
 
 def facts(rows: Iterable[Sequence[str]], width: int = FACT_WIDTH) -> None:
     """A row of facts: (label, value, what to compare it with). None of them may come from a person's file."""
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for label, value, *note in rows:
             with st.container(width=width, gap=None):
                 st.caption(label)

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError, from_dict
-from lab.runs import child, client
+from lab.runs import child
 from lab.runs.store import RunRow
 from lab.runs.view import RunView, read_run
 from lab.ui import actions, words
@@ -109,19 +109,19 @@ def current_token() -> str:
 
 def start_button(request: dict[str, Any]) -> None:
     """Start the upload; the label names what is still missing."""
+    refused = actions.action_error()
+    if refused:
+        error_card(refused)
     missing = _missing(request)
     label = missing or (_("Publish privately") if request["private"] else _("Publish for everybody"))
     if st.button(
         label, type="primary", icon=":material/upload:", disabled=bool(missing), key="publish-start", width="stretch"
     ):
-        try:
-            upload = client.submit_request(
-                "publish", request, parent=request["run"], key=actions.press_key("publish"), secret=current_token()
-            )
-        except LabError as error:
-            error_card(error)
-            return
-        st.session_state["lab-press-keys"].pop("publish", None)
+        upload = actions.start_request(
+            "publish", request, name="publish", parent=request["run"], secret=current_token()
+        )
+        if upload is None:
+            st.rerun()
         st.session_state.pop("publish-token", None)
         st.switch_page(page("publish"), query_params={"upload": upload})
 

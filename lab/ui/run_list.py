@@ -43,7 +43,7 @@ def run_table(runs: Sequence[RunRow], *, key: str) -> None:
         hide_index=True,
         key=key,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         alt=_("Table of runs with state, progress, validation loss and method."),
         column_config={
             "name": st.column_config.TextColumn(_("Run"), width="medium"),
@@ -57,9 +57,9 @@ def run_table(runs: Sequence[RunRow], *, key: str) -> None:
             "when": st.column_config.TextColumn(_("When"), width="small"),
         },
     )
-    rows = chosen.selection.rows  # type: ignore[union-attr]
-    if rows:
-        st.switch_page(page("runs"), query_params={"run": runs[rows[0]].id})
+    cells = chosen.selection.cells  # type: ignore[union-attr]
+    if cells:
+        st.switch_page(page("runs"), query_params={"run": runs[cells[0][0]].id})
 
 
 def title_of(view: RunView) -> str:

@@ -201,7 +201,7 @@ def _numbers(view: RunView) -> list[tuple[str, str, str]]:
             loss(latest.get("eval_loss")),
             _("best {loss} at step {step}", loss=loss(best[0]), step=number(best[1])) if best else "",
         ),
-        (_("Speed"), _speed_text(progress.get("tokens_per_s")), _planned_time(view)),
+        (_("Speed"), _speed_text(progress.get("tokens_per_s")), _planned_speed(view)),
         (_("Peak memory"), gib(memory), _("plan {size}", size=gib(planned)) if planned else ""),
         (_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view)),
     ]
@@ -211,9 +211,9 @@ def _speed_text(tokens_per_s: float | None) -> str:
     return _("{count} tok/s", count=number(tokens_per_s)) if tokens_per_s else _("not known")
 
 
-def _planned_time(view: RunView) -> str:
-    planned = view.plan.get("time_s")
-    return _("plan {time}", time=duration(planned)) if planned else ""
+def _planned_speed(view: RunView) -> str:
+    planned = view.plan.get("tokens_per_s")
+    return _("plan {count}", count=number(planned)) if planned else ""
 
 
 def _peak_rate(view: RunView) -> str:
