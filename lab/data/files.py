@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import stat
 from collections.abc import Iterator
@@ -89,7 +90,8 @@ class Text:
 
     def lines(self) -> Iterator[str]:
         """Its physical lines, with their ends. Raises InputError for the first line that is no text."""
-        source = self._utf8_lines() if self.encoding.startswith("utf-8") else self._other_lines()
+        wide = self.encoding.startswith(("utf-16", "utf-32"))
+        source = self._wide_lines() if wide else self._lines_by_byte()
         for number, line in enumerate(source, 1):
             if len(line) > limits.LINE_CHARACTERS:
                 raise self.refusal(
@@ -113,35 +115,49 @@ class Text:
         values |= {"line": line} if line else {}
         return InputError(sentence, where=where, allowed=allowed, next=way_out, **values)
 
-    def _utf8_lines(self) -> Iterator[str]:
+    def _lines_by_byte(self) -> Iterator[str]:
+        """Lines of an encoding in which a line ends with the byte 10 and nothing else has it."""
+        encoding = self.encoding.removesuffix("-sig")
         with open(self.path, "rb") as file:
             number = 0
             while line := file.readline(4 * limits.LINE_CHARACTERS + 8):
                 number += 1
-                if number == 1:
+                if number == 1 and encoding == "utf-8":
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 try:
-                    yield line.decode("utf-8")
+                    yield line.decode(encoding)
                 except UnicodeDecodeError as error:
-                    raise self._not_utf8(number, line[error.start], error.start + 1) from None
+                    raise self._undecodable(number, line[error.start], error.start + 1) from None
 
-    def _other_lines(self) -> Iterator[str]:
-        number = 1
+    def _wide_lines(self) -> Iterator[str]:
+        """Lines of UTF-16 or UTF-32."""
         with open(self.path, "rb") as raw:
             file = io.TextIOWrapper(raw, encoding=self.encoding, newline="\n")
             try:
                 while line := file.readline(limits.LINE_CHARACTERS + 1):
                     yield line
-                    number += 1
             except UnicodeError:
-                raise self.refusal(
-                    N_("Line {line} is not {encoding} text."),
-                    number,
-                    next=N_("Name another encoding, or save the file as UTF-8."),
-                    encoding=self.encoding,
-                ) from None
+                raise self._undecodable(self._line_of_the_error()) from None
 
-    def _not_utf8(self, line: int, byte: int, column: int) -> InputError:
+    def _line_of_the_error(self) -> int:
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        line = 1
+        with open(self.path, "rb") as file:
+            while block := file.read(4):
+                try:
+                    line += decoder.decode(block).count("\n")
+                except UnicodeError:
+                    break
+        return line
+
+    def _undecodable(self, line: int, byte: int | None = None, column: int = 0) -> InputError:
+        if byte is None or not self.encoding.startswith("utf-8"):
+            return self.refusal(
+                N_("Line {line} is not {encoding} text."),
+                line,
+                next=N_("Name another encoding, or save the file as UTF-8."),
+                encoding=self.encoding,
+            )
         return self.refusal(
             N_("Line {line} is not UTF-8 text: byte {byte} at position {column}."),
             line,

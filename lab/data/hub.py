@@ -23,7 +23,12 @@ def hub_source(name: str, options: Options) -> Source:
 
     Raises InputError when it cannot be loaded, has no known column, or holds a kind that is not trained on.
     """
-    parts = {part: _plain_columns(data) for part, data in _loaded(name).items()}
+    return source_of(name, _loaded(name), options)
+
+
+def source_of(name: str, loaded: Mapping[str, Any], options: Options) -> Source:
+    """The rows of loaded parts (part -> datasets.Dataset). Raises InputError as `hub_source` does."""
+    parts = {part: _plain_columns(data) for part, data in loaded.items()}
     total = sum(len(data) for data in parts.values())
     if total > limits.ROWS:
         raise _refusal(N_("{name} has more than {limit:,} rows."), name, limit=limits.ROWS)

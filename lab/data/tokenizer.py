@@ -43,6 +43,9 @@ def load_tokenizer(source: str, revision: str = "") -> Tokenizer:
         ) from None
 
 
+_WORDS = ("the", "The", "b", "I", "is", "a", "de", "import")  # a small vocabulary may lack some with a blank
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a tokenizer does at the edges of a text.
@@ -68,5 +71,11 @@ def frame_of(tokenizer: Tokenizer) -> Frame:
     bare = tokenizer("a b", add_special_tokens=False)["input_ids"]
     framed = tokenizer("a b")["input_ids"]
     start = next((i for i in range(len(framed)) if framed[i : i + len(bare)] == bare), 0)
-    prompt = tokenizer("a ", add_special_tokens=False)["input_ids"]
-    return Frame(tuple(framed[:start]), int(tokenizer.eos_token_id), bare[: len(prompt)] == prompt)
+    return Frame(tuple(framed[:start]), int(tokenizer.eos_token_id), _keeps_blank(tokenizer))
+
+
+def _keeps_blank(tokenizer: Tokenizer) -> bool:
+    prompt, *longer = tokenizer(["a " + word for word in ("", *_WORDS)], add_special_tokens=False)[
+        "input_ids"
+    ]
+    return all(ids[: len(prompt)] == prompt for ids in longer)

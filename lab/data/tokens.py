@@ -12,6 +12,8 @@ from lab.data.tokenizer import Tokenizer, frame_of
 BATCH = 512
 OPENING = 32  # a plain text is continued from its first quarter, at most this many tokens
 
+_LEADS = ("\n", ":", "0", "é")  # texts to try a continuation behind: one of them joins with no text
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -186,9 +188,12 @@ class Encoder:
         return list(batch["input_ids"])
 
     def _continuation(self, text: str, own_specials: bool) -> list[int]:
-        # After a line break a tokenizer that puts a blank before every text (SentencePiece) puts none.
-        bare, after_break, line_break = self._ids([text, "\n" + text, "\n"], own_specials)
-        return after_break[len(line_break) :] if after_break[: len(line_break)] == line_break else bare
+        # Behind another text a tokenizer that puts a blank before every text (SentencePiece) puts none.
+        bare, *joined = self._ids([text, *(lead + text for lead in _LEADS)], own_specials)
+        for lead, whole in zip(self._ids(list(_LEADS), own_specials), joined, strict=True):
+            if whole[: len(lead)] == lead:
+                return whole[len(lead) :]
+        return bare
 
     def _decoded(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
