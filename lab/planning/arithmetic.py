@@ -98,3 +98,9 @@ def growth_per_step(smallest: float, largest: float, steps: int) -> float:
 def head_parameters(inputs: int, outputs: list[int]) -> int:
     """Parameters of linear heads with biases on a model of this width."""
     return sum(inputs * width + width for width in outputs)
+
+
+@formula("first - second", source="arithmetic")
+def difference(first: float, second: float) -> float:
+    """The difference of two numbers."""
+    return first - second

@@ -103,18 +103,17 @@ def nearest_published(method: str, parameters: int | None, *, count: int = 3) ->
 
 @cache
 def published_rates() -> tuple[PublishedRate, ...]:
-    """Every recipe file that has a published learning rate and a size."""
+    """Every recipe and every published run with a published learning rate and a size."""
     found = []
-    for path in sorted((presets_dir() / "recipes").glob("*.yaml")):
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rate = (values.get("published") or {}).get("learning_rate") or {}
-        size = (values.get("facts") or {}).get("parameters")
-        if isinstance(rate.get("value"), float) and isinstance(size, int):
-            found.append(
-                PublishedRate(
-                    values["id"], values["name"], values["method"], size, rate["value"], rate["source"]
-                )
-            )
+    for folder in ("recipes", "published"):
+        for path in sorted((presets_dir() / folder).glob("*.yaml")):
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            published = values.get("published") or {}
+            rate = published.get("learning_rate") or published.get("sft_learning_rate") or {}
+            size = (values.get("facts") or {}).get("parameters") or {}
+            if isinstance(rate.get("value"), float) and isinstance(size.get("value"), int):
+                known = (values["id"], values["name"], values["method"], size["value"])
+                found.append(PublishedRate(*known, rate["value"], rate["source"]))
     return tuple(found)
 
 

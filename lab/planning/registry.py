@@ -15,7 +15,19 @@ from typing import Any, TypeVar
 from lab.errors import InputError
 from lab.text import N_
 
-MODULES = ("batch", "steps", "warmup", "rates", "lora", "memory", "compute", "arithmetic", "statements")
+# The modules that hold formulas.
+MODULES = (
+    "batch",
+    "steps",
+    "warmup",
+    "rates",
+    "lora",
+    "memory",
+    "compute",
+    "sizes",
+    "arithmetic",
+    "statements",
+)
 
 _FORMULAS: dict[str, Formula] = {}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
