@@ -113,8 +113,11 @@ def positions(model: PreTrainedModel) -> int | None:
 
 
 def parameters(model: torch.nn.Module) -> dict[str, float]:
-    """How many numbers the model has and how many of them are trained; `share` is from 0 to 1."""
-    total = sum(p.numel() for p in model.parameters())
+    """How many weights the base model has and how many are trained; `share` of the base's, from 0 to 1.
+
+    What an adapter adds is trained but no part of the base, so that the share is the one that the plan computes.
+    """
+    total = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {"parameters": trained, "total": total, "share": trained / total}
 

@@ -41,6 +41,8 @@ def gib(value: float | None) -> str:
     """A size in GiB, small ones in MiB."""
     if value is None:
         return _("not known")
+    if value < 0.001:
+        return f"{number(value * 2**20)} KiB"
     if value < 0.1:
         return f"{number(value * 1024, 0 if value * 1024 >= 10 else 1)} MiB"
     return f"{number(value, 1 if value >= 1 else 2)} GiB"

@@ -10,6 +10,7 @@ import streamlit as st
 
 from lab.errors import InputErrors, LabError
 from lab.ui.language import _, error_parts
+from lab.ui.theme import is_dark
 
 FACT_WIDTH = 118
 
@@ -30,6 +31,9 @@ _STYLE = """
 .lab-answers td:first-child { width: 3rem; font-variant-numeric: tabular-nums; }
 .lab-answers td:last-child { white-space: pre-wrap; overflow-wrap: anywhere; }
 .lab-answers tr.last { font-weight: 600; }
+/* The theme's primary colour fills buttons under white text; as text on a dark page it cannot be read. */
+button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inherit !important; }
+[class*="st-key-recipe-"] button p { text-align: left; }
 .lab-flow { display: flex; flex-wrap: wrap; gap: .35rem .6rem; align-items: baseline; }
 .lab-flow .done { font-weight: 500; }
 .lab-flow .now { font-weight: 650; }
@@ -49,9 +53,22 @@ _STYLE = """
 """
 
 
+# The theme's primary colour fills buttons under white text, so it has to be dark; what is written in it must not be.
+_DARK_STYLE = """
+<style>
+button[role="radio"][aria-checked="true"], button[role="radio"][aria-checked="true"] p,
+[role="tab"][aria-selected="true"] p, [data-testid="stSliderThumbValue"] { color: #5EEAD4 !important; }
+button[role="radio"][aria-checked="true"] { border-color: #5EEAD4 !important; }
+[role="tab"] .react-aria-SelectionIndicator { background-color: #5EEAD4 !important; }
+</style>
+"""
+
+
 def style_page() -> None:
     """Add the lab's few style rules to the page."""
     st.html(_STYLE)
+    if is_dark():
+        st.html(_DARK_STYLE)
 
 
 @contextmanager

@@ -155,7 +155,8 @@ def what_will_be_published(view: RunView, request: dict[str, Any]) -> None:
                         share((result.get("trainable") or {}).get("share"), 2),
                         _("of the weights"),
                     ),
-                ]
+                ],
+                width=100,
             )
         folder = view.directory.final_path
         if request["what"] == "merged" and (folder / "merged").is_dir():
