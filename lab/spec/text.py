@@ -21,7 +21,11 @@ def load(path: str | Path) -> RunSpec:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            N_("The file {path} cannot be read: {why}."), where=str(path), path=path, why=_reason(error)
+            N_("The file {path} cannot be read: {why}."),
+            where=str(path),
+            next=N_("Check the path."),
+            path=path,
+            why=_reason(error),
         ) from None
     return loads(text, where=str(path))
 

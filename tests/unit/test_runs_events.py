@@ -66,7 +66,8 @@ def test_a_phase_that_fails_has_a_start_and_no_end(tmp_path: Path) -> None:
 
 def test_several_processes_never_mix_their_lines(tmp_path: Path) -> None:
     code = (
-        "import sys; from lab.runs.events import EventWriter; w = EventWriter(sys.argv[1], int(sys.argv[2]))\n"
+        "import sys; from lab.runs.events import EventWriter\n"
+        "w = EventWriter(sys.argv[1], int(sys.argv[2]))\n"
         "for step in range(300): w.sample(step, 0, 'x' * step, 'y' * 900, True)"
     )
     repository = Path(__file__).parents[2]

@@ -1,0 +1,94 @@
+"""The commands that run something, as another program would call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def lab(*words: str) -> tuple[int, dict[str, Any]]:
+    """Run `python -m lab ... --json` as a program does: the exit code and the one object that it printed."""
+    command = [sys.executable, "-m", "lab", *words, "--json"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.count("\n") == 1, (done.stdout, done.stderr)
+    record: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, record
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    file = tmp_path / "questions.jsonl"
+    rows = [{"question": f"What is {n} plus 1?", "answer": f"It is {n + 1}."} for n in range(30)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.mark.slow
+def test_a_training_from_a_file_to_its_answers(questions: Path, tiny_llama: Path) -> None:
+    settings = {
+        "model.source": tiny_llama,
+        "data.source": questions,
+        "data.max_length": 64,
+        "schedule.max_steps": 5,
+        "evaluation.samples": 1,
+        "evaluation.review_prompts": 2,
+        "evaluation.max_new_tokens": 4,
+        "resources.device": "cpu",
+    }
+    chosen = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    code, trained = lab("train", *chosen, "--wait")
+    assert (code, trained["state"]) == (0, "succeeded"), trained
+    assert {"train_loss", "eval_loss"} <= set(trained["final"])
+    assert {"tokens_per_s", "samples_per_s"} <= set(trained["throughput"])
+    assert trained["peak_memory_gib"] > 0
+    assert (Path(trained["directory"]) / "final").is_dir()
+
+    run = trained["run"]
+    code, shown = lab("runs", "show", run)
+    assert (code, shown["state"], shown["step"], shown["steps"], shown["progress"]) == (
+        0,
+        "succeeded",
+        5,
+        5,
+        1.0,
+    )
+    assert shown["spec"]["schedule"]["max_steps"] == 5
+    assert shown["result"]["ended"] == "finished"
+    assert {"phase", "eta_s"} <= set(shown)
+    assert [one["run"] for one in lab("runs", "list")[1]["runs"]] == [run]
+    assert lab("runs", "logs", run)[1]["run"] == run
+    assert lab("runs", "compare", run, run)[1]["settings"] == {}
+
+    code, asked = lab("generate", run, "--prompt", "What is 3 plus 1?", "--max-new-tokens", "4")
+    assert code == 0
+    assert [(one["prompt"], one["model"]) for one in asked["outputs"]] == [
+        ("What is 3 plus 1?", "base"),
+        ("What is 3 plus 1?", "tuned"),
+    ]
+    assert {"text", "stopped"} <= set(asked["outputs"][0])
+    assert lab("runs", "delete", run) == (0, {"run": run, "deleted": True})
+    assert lab("runs", "show", run)[0] == 3
+
+
+def test_a_file_becomes_a_data_set_that_can_be_planned_with(questions: Path, tiny_llama: Path) -> None:
+    code, made = lab(
+        "data", "prepare", str(questions), "--set", f"model.source={tiny_llama}", "--name", "sums"
+    )
+    assert code == 0, made
+    assert made["rows"]["read"] == made["rows"]["kept"] == 30
+    assert made["rows"]["train"] + made["rows"]["validation"] == 30
+    assert {"fingerprint", "dropped", "tokens"} <= set(made)
+    code, plan = lab("plan", "--set", f"data.source={made['dataset']}", "--set", f"model.source={tiny_llama}")
+    assert (code, plan["examples"]) == (0, made["rows"]["train"])
+    assert lab("runs", "list")[1]["runs"] == []
+    kinds = [one["kind"] for one in lab("runs", "list", "--all")[1]["runs"]]
+    assert kinds == ["prepare"]
