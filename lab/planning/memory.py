@@ -19,7 +19,8 @@ OPTIMIZER_BYTES = {"adamw": 8.0, "paged-adamw-32bit": 8.0, "adamw-8bit": 2.03, "
 LINEAR_BYTES = {"8bit": 1.0, "nf4": 0.51587}
 # What the process holds beside the tensors: CUDA context and allocator on a GPU, Python and libraries on a
 # CPU.
-OVERHEAD_GIB = {"cuda": 0.6, "cpu": 0.7}
+OVERHEAD_GIB = {"cuda": 0.6, "cpu": 1.0}
+HEAD_TILE = 256 * 2**20  # bytes of logits that TRL's fused loss head holds at a time
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,23 @@ def _llama_bytes(
 
 
 def logit_bytes(facts: ModelFacts, tokens: int, *, bf16: bool = True) -> float | None:
-    """Peak bytes of the head for `tokens` tokens: logits, their fp32 copy, the log-softmax and its
+    """Peak bytes of a head that keeps every logit of `tokens` tokens: logits, fp32 copy, log-softmax, its
     gradient.
     """
     if facts.vocabulary is None or facts.family == "bert":
         return None if facts.vocabulary is None else 0.0
     return float((14 if bf16 else 12) * facts.vocabulary * tokens)
+
+
+def fused_head_bytes(facts: ModelFacts, tokens: int, *, full: bool = False) -> float | None:
+    """Peak bytes of TRL's loss head on a GPU: a tile of logits, the hidden states' gradient, for a full
+    fine-tune the weight's gradient in fp32.
+    """
+    if facts.vocabulary is None or facts.hidden is None or facts.family == "bert":
+        return None if facts.vocabulary is None else 0.0
+    whole = logit_bytes(facts, tokens) or 0.0
+    fused = HEAD_TILE + 6 * facts.hidden * tokens + (4 * facts.vocabulary * facts.hidden if full else 0)
+    return float(min(whole, fused))
 
 
 def trained_bytes(parameters: int | None, optimizer: str) -> tuple[float | None, float | None]:

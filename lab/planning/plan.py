@@ -199,7 +199,9 @@ def _memory(given: PlanInputs, trained: int | None) -> memory.MemoryPlan:
             autocast=not half,
             checkpointing=spec.resources.gradient_checkpointing,
         ),
-        "logits": memory.logit_bytes(facts, tokens, bf16=given.bf16),
+        "logits": memory.fused_head_bytes(facts, tokens, full=full)
+        if given.device == "cuda"
+        else memory.logit_bytes(facts, tokens, bf16=given.bf16),
         "overhead": memory.OVERHEAD_GIB[given.device] * memory.GIB,
     }
     return memory.MemoryPlan(**{f"{k}_gib": None if v is None else v / memory.GIB for k, v in terms.items()})

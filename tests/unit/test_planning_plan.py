@@ -8,7 +8,7 @@ from lab.models import ModelFacts, facts_of
 from lab.planning import plan
 from lab.planning.compute import flops_per_token
 from lab.planning.hardware import find_hardware, hardware
-from lab.planning.memory import GIB, activation_bytes, logit_bytes, weight_bytes
+from lab.planning.memory import GIB, activation_bytes, fused_head_bytes, logit_bytes, weight_bytes
 from lab.spec import RunSpec, read_overrides, with_overrides
 
 RATE = "schedule.learning_rate"
@@ -148,6 +148,7 @@ def test_memory_terms_agree_with_measured_runs() -> None:
     """Llama 3.2 1B, 8,192 tokens: logits 13.7 GiB, the largest term; the blocks about 12 GiB."""
     facts = facts_of("llama-3.2-1b")
     assert logit_bytes(facts, 8192) / GIB == pytest.approx(13.7, rel=0.01)  # type: ignore[operator]
+    assert fused_head_bytes(facts, 8192) / GIB < 0.5  # type: ignore[operator]
     blocks = activation_bytes(facts, 8192, lora_rank=16, autocast=False)
     assert 11 < blocks / GIB < 14  # type: ignore[operator]
     assert activation_bytes(facts, 8192, lora_rank=16, autocast=False, checkpointing=True) < blocks / 5  # type: ignore[operator]
