@@ -18,9 +18,7 @@ class LabError(Exception):
     kind = "failed"
     exit_code = 1
 
-    def __init__(
-        self, message: str, *, where: str = "", allowed: str = "", next: str = "", **values: object
-    ) -> None:
+    def __init__(self, message: str, *, where: str = "", allowed: str = "", next: str = "", **values: object) -> None:
         super().__init__(fill(message, values))
         self.template = message
         self.values = values
@@ -80,9 +78,7 @@ class InputErrors(InputError):
 
     def __init__(self, problems: Sequence[InputError]) -> None:
         first = problems[0]
-        super().__init__(
-            first.template, where=first.where, allowed=first.allowed, next=first.next, **first.values
-        )
+        super().__init__(first.template, where=first.where, allowed=first.allowed, next=first.next, **first.values)
         self.problems = list(problems)
 
     def as_dict(self) -> dict[str, Any]:

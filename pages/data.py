@@ -23,9 +23,7 @@ def show_prepared(identifier: str) -> None:
         error_card(error)
         return
     with head(_("Data"), _("Exactly what the model will learn from.")):
-        train = st.button(
-            _("Train on this data"), type="primary", icon=":material/model_training:", key="data-train"
-        )
+        train = st.button(_("Train on this data"), type="primary", icon=":material/model_training:", key="data-train")
     if train:
         draft.put("data.source", identifier)
         st.switch_page(page("train"))

@@ -7,9 +7,7 @@ from lab.ui.language import _
 from lab.ui.layout import head
 from lab.ui.menu import page
 
-with head(
-    _("Plan"), _("Change a number and see what follows. Every result shows its formula and its source.")
-):
+with head(_("Plan"), _("Change a number and see what follows. Every result shows its formula and its source.")):
     if st.button(_("Train this"), type="primary", icon=":material/play_arrow:", key="plan-train"):
         st.switch_page(page("train"))
 

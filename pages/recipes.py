@@ -10,9 +10,7 @@ from lab.ui.menu import page
 
 
 def show_list() -> None:
-    layout.title(
-        _("Recipes"), _("Known fine-tunes: what was described, what was published, and what adds up.")
-    )
+    layout.title(_("Recipes"), _("Known fine-tunes: what was described, what was published, and what adds up."))
     recipe_view.filters()
     found = recipe_view.catalogue()
     if found:

@@ -15,9 +15,7 @@ from lab.ui.run_list import title_of
 finished = [run for run in client.list_runs(limit=200) if run.state == "succeeded"]
 run_id = review_view.chosen_run(finished, st.query_params.get("run", ""))
 
-with head(
-    _("Review"), _("The same question to the base model and to yours, on rows that were never trained on.")
-):
+with head(_("Review"), _("The same question to the base model and to yours, on rows that were never trained on.")):
     if run_id and st.button(_("Publish"), type="primary", icon=":material/upload:", key="review-publish"):
         st.switch_page(page("publish"), query_params={"run": run_id})
 

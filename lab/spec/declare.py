@@ -28,7 +28,7 @@ def setting(
     unit of the value, `source` tells where the default comes from. `minimum` and `maximum` are allowed values;
     `above` is a bound that is not. `suggestions` are values that a form offers for free text.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "label": label,
         "unit": unit,
         "level": level,
@@ -36,10 +36,6 @@ def setting(
         "suggestions": list(suggestions),
     }
     bounds = {"ge": minimum, "le": maximum, "gt": above}
-    return Field(
-        default_factory=default if callable(default) else None,
-        **({} if callable(default) else {"default": default}),
-        description=help,
-        json_schema_extra={"lab": facts},
-        **{name: bound for name, bound in bounds.items() if bound is not None},
-    )
+    arguments: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
+    arguments["default_factory" if callable(default) else "default"] = default
+    return Field(description=help, json_schema_extra={"lab": facts}, **arguments)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from lab.spec.declare import setting
 from lab.text import N_
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class Part(BaseModel):
@@ -32,9 +32,7 @@ class ModelSpec(Part):
         N_("A folder with a model in safetensors, a Hub id such as HuggingFaceTB/SmolLM2-135M, or `demo`."),
         level="basic",
     )
-    revision: str = setting(
-        "", N_("Revision"), N_("Branch, tag or commit of a Hub model; empty for its main branch.")
-    )
+    revision: str = setting("", N_("Revision"), N_("Branch, tag or commit of a Hub model; empty for its main branch."))
     quantization: Literal["none", "8bit", "nf4"] = setting(
         "none", N_("Quantization"), N_("Store the frozen base weights in fewer bits to save memory.")
     )
@@ -319,9 +317,7 @@ class ResourceSpec(Part):
     devices: int = setting(
         1, N_("Devices"), N_("Number of GPUs; 1 also means the CPU of a machine without one."), minimum=1, maximum=4096
     )
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto", N_("Device"), N_("auto takes the GPU when there is one.")
-    )
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", N_("Device"), N_("auto takes the GPU when there is one."))
     precision: Literal["auto", "bf16", "fp16", "fp32"] = setting(
         "auto",
         N_("Precision"),

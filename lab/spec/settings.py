@@ -95,7 +95,7 @@ def _walk(model: type[BaseModel], prefix: str) -> list[Setting]:
 
 
 def _setting(path: str, field: FieldInfo) -> Setting:
-    facts: Any = field.json_schema_extra["lab"]  # type: ignore[index,call-overload]
+    facts: Any = field.json_schema_extra["lab"]  # type: ignore[index]
     kind, choices, optional = _kind(field.annotation)
     bounds: dict[str, Any] = {}
     for constraint in field.metadata:

@@ -78,7 +78,9 @@ def conflicts(spec: RunSpec) -> list[InputError]:
             InputError(
                 N_("A learning rate of {value:g} would destroy the model in the first steps."),
                 where="schedule.learning_rate",
-                allowed=N_("Allowed: above 0 up to 0.1. Usual: 1e-4 to 3e-4 for LoRA, 5e-6 to 5e-5 for full fine-tuning."),
+                allowed=N_(
+                    "Allowed: above 0 up to 0.1. Usual: 1e-4 to 3e-4 for LoRA, 5e-6 to 5e-5 for full fine-tuning."
+                ),
                 next=N_("Try 2e-4."),
                 value=schedule.learning_rate,
             )

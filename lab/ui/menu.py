@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parents[2] / "pages"
 # file and address, title, icon, help
 _ENTRIES = (
     ("home", N_("Home"), "home", N_("Start here.")),
-    ("recipes", N_("Recipes"), "menu_book", N_("Known fine-tunes: what was described, what was published, what adds up.")),
+    ("recipes", N_("Recipes"), "menu_book", N_("Known fine-tunes: described, published, and what adds up.")),
     ("plan", N_("Plan"), "calculate", N_("Batch, steps, warmup, learning rate, memory and time from your numbers.")),
     ("data", N_("Data"), "table_rows", N_("See exactly what the model will learn from.")),
     ("train", N_("Train"), "model_training", N_("Start a short or a full fine-tune.")),

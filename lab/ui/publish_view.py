@@ -70,7 +70,13 @@ def repository_form(view: RunView) -> dict[str, Any]:
         )
         if not base:
             st.caption(_("Without a base on the Hub, others need the same model folder; the card says so."))
-    return {"run": view.run, "repository": name.strip(), "private": not public, "what": what, "base_model": base.strip()}
+    return {
+        "run": view.run,
+        "repository": name.strip(),
+        "private": not public,
+        "what": what,
+        "base_model": base.strip(),
+    }
 
 
 def token_form() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -135,7 +136,7 @@ def _downloads(comparison: Comparison, run_id: str) -> None:
         for kind, make in (("md", as_markdown), ("jsonl", as_jsonl), ("csv", as_csv)):
             st.download_button(
                 kind.upper() if kind != "md" else "Markdown",
-                data=lambda make=make: make(comparison),
+                data=partial(make, comparison),
                 file_name=f"comparison-{run_id[-6:]}.{kind}",
                 on_click="ignore",
                 key=f"review-download-{kind}",
@@ -145,7 +146,10 @@ def _downloads(comparison: Comparison, run_id: str) -> None:
 def free_prompt(view: RunView) -> None:
     """A question of one's own to both models, same seed; the models stay loaded for a while."""
     st.caption(
-        _("The question goes into the same template as in training. One copy of the base model answers twice: without and with the adapter.")
+        _(
+            "The question goes into the same template as in training. "
+            "One copy of the base model answers twice: without and with the adapter."
+        )
         if (view.result or {}).get("adapter", True)
         else _("The question goes into the same template as in training.")
     )
@@ -153,18 +157,23 @@ def free_prompt(view: RunView) -> None:
         prompt = st.text_area(_("Your question"), key="review-question", height=80, max_chars=4000)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             temperature = st.slider(
-                _("Temperature"), 0.0, 1.5, 0.0, 0.1, key="review-temperature", width=200,
+                _("Temperature"),
+                0.0,
+                1.5,
+                0.0,
+                0.1,
+                key="review-temperature",
+                width=200,
                 help=_("0 always takes the likeliest token; more makes the answers vary."),
             )
             seed = st.number_input(_("Seed"), 0, 2**31 - 1, 42, key="review-seed", width=120)
             asked = st.form_submit_button(_("Ask both"), type="primary", icon=":material/send:")
     answers = st.session_state.setdefault(f"review-answers-{view.run}", [])
     if asked and prompt.strip():
-        with st.spinner(_("Both models answer; the first time they are loaded, which takes some seconds."), show_time=True):
+        waiting = _("Both models answer; the first time they are loaded, which takes some seconds.")
+        with st.spinner(waiting, show_time=True):
             try:
-                outputs = session.ask_models(
-                    view.run, prompt.strip(), temperature=float(temperature), seed=int(seed)
-                )
+                outputs = session.ask_models(view.run, prompt.strip(), temperature=float(temperature), seed=int(seed))
             except LabError as error:
                 error_card(error)
             else:

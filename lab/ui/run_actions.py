@@ -46,9 +46,7 @@ def _continue(run: str) -> None:
 def _more(view: RunView) -> None:
     with st.popover("", icon=":material/more_horiz:", key="run-more"):
         if view.state in ("queued", "starting", "running", "stopping", "interrupted"):
-            _button(
-                "discard", _("Discard the run"), ":material/delete:", lambda: client.stop(view.run, discard=True)
-            )
+            _button("discard", _("Discard the run"), ":material/delete:", lambda: client.stop(view.run, discard=True))
             st.caption(_("Ends it and marks it as discarded; its files stay until it is deleted."))
         else:
             st.caption(_("Removes the run with its checkpoints, adapter and answers. This cannot be undone."))

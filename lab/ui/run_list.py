@@ -57,7 +57,7 @@ def run_table(runs: Sequence[RunRow], *, key: str) -> None:
             "when": st.column_config.TextColumn(_("When"), width="small"),
         },
     )
-    cells = chosen.selection.cells  # type: ignore[union-attr]
+    cells = chosen.selection.cells
     if cells:
         st.switch_page(page("runs"), query_params={"run": runs[cells[0][0]].id})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -66,7 +67,7 @@ def loss_chart(view: RunView) -> None:
     smoothing = SMOOTHING[str(st.session_state.get("run-smoothing") or "light")]
     raw = series(view, "train_loss", 600)
     tone = colours()
-    lines = {}
+    lines: dict[str, tuple[Sequence[charts.Point], str, bool]] = {}
     if smoothing:
         lines["raw"] = (raw, tone.training, True)
     lines[_("training")] = (charts.smooth(raw, smoothing), tone.training, False)
@@ -97,7 +98,9 @@ def loss_chart(view: RunView) -> None:
 def samples_panel(view: RunView) -> None:
     """One held-out prompt and what the model answered to it at each evaluation."""
     st.subheader(
-        _("What it says"), anchor=False, help=_("A held-out prompt, answered again at each evaluation; never trained on.")
+        _("What it says"),
+        anchor=False,
+        help=_("A held-out prompt, answered again at each evaluation; never trained on."),
     )
     if not view.samples:
         st.caption(_("The first answers come before the first optimizer step."))
@@ -220,7 +223,9 @@ def _peak_rate(view: RunView) -> str:
     spec = view.spec
     if spec is None:
         return ""
-    return _("{scheduler}, peak {rate}", scheduler=spec.schedule.scheduler, rate=learning_rate(spec.schedule.learning_rate))
+    return _(
+        "{scheduler}, peak {rate}", scheduler=spec.schedule.scheduler, rate=learning_rate(spec.schedule.learning_rate)
+    )
 
 
 def _prediction(result: dict[str, object]) -> None:

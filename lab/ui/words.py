@@ -45,7 +45,13 @@ PHASES = {
 }
 TRAIN_PHASES = ("load", "tokenise", "train", "evaluate", "save")
 PUBLISH_PHASES = ("check", "card", "upload", "verify")
-METHODS = {"full": N_("full"), "lora": "LoRA", "qlora": "QLoRA", "frozen": N_("frozen"), "progressive": N_("progressive")}
+METHODS = {
+    "full": N_("full"),
+    "lora": "LoRA",
+    "qlora": "QLoRA",
+    "frozen": N_("frozen"),
+    "progressive": N_("progressive"),
+}
 
 
 def state(code: str) -> str:

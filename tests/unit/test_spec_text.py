@@ -27,7 +27,11 @@ def test_commented_yaml_explains_every_setting():
         ("schedule.max_steps=", "schedule.max_steps", None),
         ("method.target_modules=q_proj,v_proj", "method.target_modules", ["q_proj", "v_proj"]),
         ("method.target_modules=all-linear", "method.target_modules", "all-linear"),
-        ("data.columns=prompt:question,completion:answer", "data.columns", {"prompt": "question", "completion": "answer"}),
+        (
+            "data.columns=prompt:question,completion:answer",
+            "data.columns",
+            {"prompt": "question", "completion": "answer"},
+        ),
         ("data.completion_only=false", "data.completion_only", False),
         ("name=a=b", "name", "a=b"),
     ],

@@ -32,7 +32,14 @@ def test_times_are_in_human_units(seconds, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.01, "10 MiB"), (0.5, "0.50 GiB"), (21.44, "21.4 GiB"), (None, "not known"), (0.001, "1.0 MiB"), (1e-6, "1 KiB")],
+    [
+        (0.01, "10 MiB"),
+        (0.5, "0.50 GiB"),
+        (21.44, "21.4 GiB"),
+        (None, "not known"),
+        (0.001, "1.0 MiB"),
+        (1e-6, "1 KiB"),
+    ],
 )
 def test_sizes_are_in_gib(value, text):
     assert forms.gib(value) == text
