@@ -10,9 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def merged_model(run_directory: Path, folder: Path) -> Iterator[Path]:
-    """A folder with merged model and tokenizer, in the number format of the base, while the block lasts.
+    """A folder with the merged model and its tokenizer, while the block lasts.
 
-    It is the one that the training wrote, or, where there was no room for it, made now in `folder`.
+    It is the one that the training wrote, or, where there was no room for it, one made now in `folder`, in
+    the number format of the base.
     """
     written = run_directory / "final" / "merged"
     if (written / "config.json").is_file():

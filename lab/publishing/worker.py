@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.data.templates import free_prompt
+from lab.data.tokenizer import frame_of, load_tokenizer
 from lab.errors import InputError, LabError, NotFoundError
 from lab.json_io import read_json
 from lab.publishing import bundle
@@ -19,6 +21,7 @@ from lab.publishing.usage import Prompt
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.home import is_id
+from lab.runs.network import is_data_on_hub
 from lab.runs.registry import dataset
 from lab.runs.secret import fetch_secret
 from lab.runs.stopping import StopFlag
@@ -219,31 +222,28 @@ def _upload(hub: Hub, repository: str, folder: Path, request: Request, events: E
 
 def _prompt(source: RunDirectory) -> Prompt | None:
     """The form in which the model was asked in training, if the run tells."""
-    from lab.data.templates import forms
-
     told = (source.result or {}).get("data") or {}
-    name = str(told.get("template") or source.spec.data.template)
-    if name == "auto":
+    name, kind = told.get("template"), told.get("kind")
+    if not name or not kind:
         return None
-    plain = next((form.prompt for form in forms(name) if not form.needs), "")
-    for field in ("{instruction}", "{prompt}"):
-        plain = plain.replace(field, "{question}")
-    return Prompt(name, plain)
+    if name == "chat":
+        return Prompt(name)
+    text = free_prompt("{question}", template=name, kind=kind, tokenizer=None).prompt
+    if not frame_of(load_tokenizer(str(source.final_path))).keeps_blank:
+        text = text.removesuffix(" ")  # in training the blank was the answer's first character
+    return Prompt(name, text)
 
 
 def _data(source: RunDirectory) -> dict[str, Any]:
-    """What is known of the data: the record of a prepared data set, else what the run itself reports."""
-    told = dict((source.result or {}).get("data") or {})
+    """What is known of the data: what the run reports, and the record of a prepared data set or file."""
+    told = {
+        name: value for name, value in ((source.result or {}).get("data") or {}).items() if value is not None
+    }
     name = source.spec.data.source
-    if is_id(name):
-        try:
-            return told | dataset(name)
-        except LabError:  # deleted since: the run's own report stays
-            return told
-    on_hub = (
-        name != "demo"
-        and "/" in name
-        and not Path(name).expanduser().exists()
-        and not name.startswith(("/", "~", "."))
-    )
-    return told | ({"hub": name} if on_hub else {})
+    if is_data_on_hub(name):
+        return told | {"hub": name}
+    try:
+        record = dataset(name) if is_id(name) else read_json(source.path / "data" / "dataset.json")
+    except LabError:  # deleted since
+        record = None
+    return (record or {}) | told

@@ -1,4 +1,4 @@
-"""Answers of base and tuned model: the worker on tiny real models, once, and in a session of the supervisor."""
+"""Answers of base and tuned model: the worker on tiny real models, once, and in a session of the lab."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def direct(folder: Path, prompt: str, new_tokens: int, adapter: Path | None = No
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     if adapter is not None:
         model = PeftModel.from_pretrained(model, adapter)
-    ids = tokenizer(f"### Question: {prompt}\n### Answer: ", return_tensors="pt").input_ids
+    # This tokenizer joins a blank and the word after it: the blank after "Answer:" is the model's to write.
+    ids = tokenizer(f"### Question: {prompt}\n### Answer:", return_tensors="pt").input_ids
     with torch.no_grad():
         output = model.eval().generate(
             input_ids=ids, max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
