@@ -130,13 +130,10 @@ def agrees(claimed: Any, answers: list[Any], tolerance: float) -> bool:
     if isinstance(claimed, list) and len(claimed) == 2 and all(_is_number(side) for side in claimed):
         low, high = claimed
         return all(
-            _is_number(answer) and low * (1 - tolerance) <= answer <= high * (1 + tolerance)
-            for answer in answers
+            _is_number(answer) and low * (1 - tolerance) <= answer <= high * (1 + tolerance) for answer in answers
         )
     if _is_number(claimed):
-        return all(
-            _is_number(answer) and math.isclose(answer, claimed, rel_tol=tolerance) for answer in answers
-        )
+        return all(_is_number(answer) and math.isclose(answer, claimed, rel_tol=tolerance) for answer in answers)
     return all(answer == claimed for answer in answers)
 
 

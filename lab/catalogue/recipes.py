@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import InputError, NotFoundError
-from lab.presets import presets_dir
+from lab.presets import presets_dir, read_yaml
 from lab.spec import RunSpec, build, setting_at
 from lab.text import N_
 
@@ -146,7 +146,7 @@ def read_recipe(path: Path) -> Recipe:
 def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     """Read a recipe from YAML text. Raises InputError."""
     try:
-        return Recipe.model_validate(yaml.safe_load(text))
+        return Recipe.model_validate(read_yaml(text))
     except yaml.YAMLError as error:
         raise InputError(N_("{file} is not YAML: {why}."), where=where, file=where, why=str(error)) from None
     except ValidationError as error:

@@ -164,9 +164,7 @@ def _gpt_neox(config: Mapping[str, Any]) -> Shape:
     }
     other = vocabulary * hidden * (1 if tied else 2) + layers * 4 * hidden + 2 * hidden
     kind, positions = "gpt_neox", _positions(config)
-    return Shape(
-        hidden, layers, heads, heads, hidden // heads, feed, vocabulary, positions, tied, linear, other, kind
-    )
+    return Shape(hidden, layers, heads, heads, hidden // heads, feed, vocabulary, positions, tied, linear, other, kind)
 
 
 def _bert(config: Mapping[str, Any]) -> Shape:

@@ -119,8 +119,7 @@ def _tokenizer_facts(folder: Path) -> dict[str, Any]:
     return {
         "eos": _token(settings.get("eos_token")),
         "has_pad": bool(_token(settings.get("pad_token"))),
-        "has_chat_template": bool(settings.get("chat_template"))
-        or (folder / "chat_template.jinja").is_file(),
+        "has_chat_template": bool(settings.get("chat_template")) or (folder / "chat_template.jinja").is_file(),
     }
 
 

@@ -75,9 +75,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _looks_like_a_path(text: str) -> bool:
-    return (
-        text.startswith(("/", ".", "~", "\\")) or text.count("/") > 1 or "\\" in text or Path(text).is_file()
-    )
+    return text.startswith(("/", ".", "~", "\\")) or text.count("/") > 1 or "\\" in text or Path(text).is_file()
 
 
 def _no_folder(folder: Path) -> InputError:

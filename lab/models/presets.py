@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml
-
 from lab.errors import NotFoundError
-from lab.presets import presets_dir
+from lab.presets import presets_dir, read_yaml
 from lab.text import N_
 
 
@@ -31,9 +29,7 @@ class ModelPreset:
 @cache
 def model_presets() -> dict[str, ModelPreset]:
     """Every model preset by its id, smallest first."""
-    found = [
-        _read(path.read_text(encoding="utf-8")) for path in sorted((presets_dir() / "models").glob("*.yaml"))
-    ]
+    found = [_read(path.read_text(encoding="utf-8")) for path in sorted((presets_dir() / "models").glob("*.yaml"))]
     return {preset.id: preset for preset in sorted(found, key=lambda preset: preset.parameters)}
 
 
@@ -55,7 +51,5 @@ def find_preset(name: str) -> ModelPreset | None:
 
 
 def _read(text: str) -> ModelPreset:
-    values = yaml.safe_load(text)
-    for key in ("pretraining_learning_rate",):
-        values[key] = float(values[key]) if values.get(key) is not None else None
+    values = read_yaml(text)
     return ModelPreset(**values)

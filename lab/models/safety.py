@@ -128,9 +128,7 @@ def _no_links(folder: Path) -> None:
             raise InputError(
                 N_("{file} is a symbolic link; a model folder holds its files itself."),
                 where=str(file),
-                next=N_(
-                    "Copy the file in place of the link. For a model in the Hub's cache, write its Hub id."
-                ),
+                next=N_("Copy the file in place of the link. For a model in the Hub's cache, write its Hub id."),
                 file=file.name,
             )
 

@@ -92,9 +92,7 @@ def growth_per_step(smallest: float, largest: float, steps: int) -> float:
     return float((largest / smallest) ** (1 / steps))
 
 
-@formula(
-    "sum over heads of (inputs x outputs + outputs)", unit="parameters", source="definition of a linear layer"
-)
+@formula("sum over heads of (inputs x outputs + outputs)", unit="parameters", source="definition of a linear layer")
 def head_parameters(inputs: int, outputs: list[int]) -> int:
     """Parameters of linear heads with biases on a model of this width."""
     return sum(inputs * width + width for width in outputs)

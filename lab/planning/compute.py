@@ -27,9 +27,7 @@ def flops_per_token(
     return float(passes * linear + passes * label_share * head + adapter + 3 * attention + again)
 
 
-@formula(
-    "FLOPs / (6 x parameters) / samples", unit="tokens per example", source="6N per token, arXiv:2001.08361"
-)
+@formula("FLOPs / (6 x parameters) / samples", unit="tokens per example", source="6N per token, arXiv:2001.08361")
 def tokens_per_sample(flops: float, parameters: float, samples: float) -> float:
     """Mean length that a run's stated FLOPs imply."""
     return flops / (6 * parameters) / samples

@@ -8,9 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-import yaml
-
-from lab.presets import presets_dir
+from lab.presets import presets_dir, read_yaml
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,7 @@ class Hardware:
 def hardware() -> dict[str, Hardware]:
     """Every hardware preset by its id."""
     folder = presets_dir() / "hardware"
-    found = [
-        Hardware(**yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.yaml"))
-    ]
+    found = [Hardware(**read_yaml(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.yaml"))]
     return {device.id: device for device in found}
 
 

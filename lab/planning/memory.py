@@ -43,9 +43,7 @@ class MemoryPlan:
 
     def as_dict(self) -> dict[str, float | None]:
         """Total and terms in GiB, to the nearest MiB."""
-        terms = {"total_gib": self.total_gib} | {
-            field.name: getattr(self, field.name) for field in fields(self)
-        }
+        terms = {"total_gib": self.total_gib} | {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: None if value is None else round(value, 3) for name, value in terms.items()}
 
 

@@ -8,10 +8,8 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-import yaml
-
 from lab.planning.registry import formula
-from lab.presets import presets_dir
+from lab.presets import presets_dir, read_yaml
 
 BILLION = 1e9
 
@@ -107,7 +105,7 @@ def published_rates() -> tuple[PublishedRate, ...]:
     found = []
     for folder in ("recipes", "published"):
         for path in sorted((presets_dir() / folder).glob("*.yaml")):
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            values = read_yaml(path.read_text(encoding="utf-8"))
             published = values.get("published") or {}
             rate = published.get("learning_rate") or published.get("sft_learning_rate") or {}
             size = (values.get("facts") or {}).get("parameters") or {}

@@ -66,9 +66,7 @@ class Formula:
         try:
             return self.function(**inputs)
         except (ZeroDivisionError, OverflowError):
-            raise InputError(
-                N_("The formula {name} has no answer for these numbers."), name=self.name
-            ) from None
+            raise InputError(N_("The formula {name} has no answer for these numbers."), name=self.name) from None
 
 
 def formula(expression: str, *, unit: str = "", source: str) -> Callable[[_Function], _Function]:

@@ -34,8 +34,7 @@ def schedule_curve(spec: RunSpec, steps: int, *, points: int = 400) -> list[tupl
     return [
         (
             step,
-            schedule.learning_rate
-            * rate_factor(step, scheduler=schedule.scheduler, warmup=warmup, steps=steps),
+            schedule.learning_rate * rate_factor(step, scheduler=schedule.scheduler, warmup=warmup, steps=steps),
         )
         for step in at
     ]

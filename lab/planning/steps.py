@@ -35,9 +35,7 @@ def steps_per_epoch(examples: int, per_device: int, devices: int, accumulation: 
 
 
 @formula("ceil(epochs x steps per epoch)", unit="steps", source=_TRAINER)
-def trainer_steps(
-    examples: int, epochs: float, per_device: int, devices: int = 1, accumulation: int = 1
-) -> int:
+def trainer_steps(examples: int, epochs: float, per_device: int, devices: int = 1, accumulation: int = 1) -> int:
     """Optimizer steps of a run as the Trainer counts them. 52,002 rows, 3 epochs, 4 x 4 x 8: 1,221."""
     return math.ceil(epochs * steps_per_epoch(examples, per_device, devices, accumulation))
 
@@ -58,9 +56,7 @@ def steps_for_tokens(tokens: float, sequence_length: float, epochs: float, batch
     return tokens / sequence_length * epochs / batch
 
 
-@formula(
-    "steps x effective batch x sequence length / tokens", unit="passes", source="arithmetic, full sequences"
-)
+@formula("steps x effective batch x sequence length / tokens", unit="passes", source="arithmetic, full sequences")
 def passes_over_tokens(steps: float, batch: float, sequence_length: float, tokens: float) -> float:
     """How often a data set of so many tokens is gone through with sequences of full length."""
     return steps * batch * sequence_length / tokens

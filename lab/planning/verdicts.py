@@ -153,14 +153,10 @@ def _batch(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     status: Status = "low" if value < low else "high" if value > high else "ok"
     sentence = {
         "low": N_("An effective batch of {value} is below the usual {low} to {high}: the steps are noisier."),
-        "high": N_(
-            "An effective batch of {value} is above the usual {low} to {high}: fewer steps on the same data."
-        ),
+        "high": N_("An effective batch of {value} is above the usual {low} to {high}: fewer steps on the same data."),
         "ok": N_("An effective batch of {value} is within the usual {low} to {high}."),
     }[status]
-    yield Verdict(
-        "schedule.accumulation", status, sentence, source, {"value": value, "low": low, "high": high}
-    )
+    yield Verdict("schedule.accumulation", status, sentence, source, {"value": value, "low": low, "high": high})
 
 
 def _rate(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
@@ -169,12 +165,8 @@ def _rate(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
         return
     status: Status = "low" if value < usual.low else "high" if value > usual.high else "ok"
     sentence = {
-        "low": N_(
-            "{value:.0e} is below the {low:.0e} to {high:.0e} of comparable published runs: it learns slowly."
-        ),
-        "high": N_(
-            "{value:.0e} is above the {low:.0e} to {high:.0e} of comparable published runs: it may diverge."
-        ),
+        "low": N_("{value:.0e} is below the {low:.0e} to {high:.0e} of comparable published runs: it learns slowly."),
+        "high": N_("{value:.0e} is above the {low:.0e} to {high:.0e} of comparable published runs: it may diverge."),
         "ok": N_("{value:.0e} is within the {low:.0e} to {high:.0e} of comparable published runs."),
     }[status]
     values = {"value": value, "low": usual.low, "high": usual.high}

@@ -249,10 +249,7 @@ def test_published_runs_beside_the_documents_are_kept_apart() -> None:
 def test_the_alpaca_recipe_runs_at_the_published_batch_length_and_rate() -> None:
     entry = recipe("alpaca")
     spec = run_spec(entry)
-    assert (
-        spec.schedule.per_device_batch * spec.schedule.accumulation
-        == entry.published["effective_batch"].value
-    )
+    assert spec.schedule.per_device_batch * spec.schedule.accumulation == entry.published["effective_batch"].value
     assert spec.schedule.learning_rate == entry.published["learning_rate"].value
     assert spec.data.max_length == entry.published["max_seq_length"].value
     assert spec.recipe == "alpaca"

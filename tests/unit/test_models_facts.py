@@ -90,9 +90,7 @@ def test_counts_and_layers_agree_with_transformers(config: dict[str, object]) ->
         found = [module for path, module in model.named_modules() if path.endswith(f".{name}")]
         if config["model_type"] == "bert" and name == "output.dense":  # the attention's output ends alike
             found = [
-                m
-                for path, m in model.named_modules()
-                if path.endswith(".output.dense") and "attention" not in path
+                m for path, m in model.named_modules() if path.endswith(".output.dense") and "attention" not in path
             ]
         if name == "pooler.dense":
             found = [model.pooler.dense]

@@ -71,9 +71,7 @@ def test_a_folder_without_weights_gets_its_own_sentence(folder: Path) -> None:
     assert "has no weights" in refusal(folder).message
 
 
-@pytest.mark.parametrize(
-    "name", ["pytorch_model.bin", "model.pt", "model.pth", "model.pkl", "weights.ckpt", "m.npz"]
-)
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "model.pkl", "weights.ckpt", "m.npz"])
 def test_weights_that_are_pickles_are_refused_by_name(folder: Path, name: str) -> None:
     (folder / "model.safetensors").unlink()
     (folder / name).write_bytes(pickle.dumps(Payload()))
@@ -137,9 +135,7 @@ def test_links_are_refused(folder: Path, tmp_path: Path) -> None:
         {"custom_pipelines": {"x": {}}},
     ],
 )
-def test_code_that_comes_with_a_model_is_refused_at_any_depth(
-    folder: Path, settings: dict[str, object]
-) -> None:
+def test_code_that_comes_with_a_model_is_refused_at_any_depth(folder: Path, settings: dict[str, object]) -> None:
     (folder / "config.json").write_text(json.dumps(CONFIG | settings))
     assert "run code" in refusal(folder).message
 

@@ -68,9 +68,7 @@ WORKED = [
 
 
 @pytest.mark.parametrize(("name", "inputs", "expected"), WORKED)
-def test_the_worked_example_of_the_source_comes_out(
-    name: str, inputs: dict[str, object], expected: float
-) -> None:
+def test_the_worked_example_of_the_source_comes_out(name: str, inputs: dict[str, object], expected: float) -> None:
     assert formula_named(name)(inputs) == pytest.approx(expected, rel=2e-3)
 
 
@@ -107,9 +105,7 @@ def test_the_planned_curve_is_that_of_the_real_scheduler(scheduler: str, warmup:
     curve = dict(schedule_curve(spec, steps, points=1000))
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=spec.schedule.learning_rate)
     name = "constant_with_warmup" if scheduler == "constant" else scheduler
-    real = get_scheduler(
-        name, optimizer, num_warmup_steps=arguments.get_warmup_steps(steps), num_training_steps=steps
-    )
+    real = get_scheduler(name, optimizer, num_warmup_steps=arguments.get_warmup_steps(steps), num_training_steps=steps)
     for step in range(steps + 1):
         assert curve[step] == pytest.approx(real.get_last_lr()[0], abs=1e-15)
         optimizer.step()

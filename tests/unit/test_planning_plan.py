@@ -133,14 +133,10 @@ def test_a_run_that_does_not_fit_the_gpu_is_said_so() -> None:
     ("method", "checkpointing", "gigaflops"),
     [("full", False, 7.82), ("lora", False, 5.40), ("lora", True, 7.52)],
 )
-def test_flops_agree_with_a_count_of_the_real_model(
-    method: str, checkpointing: bool, gigaflops: float
-) -> None:
+def test_flops_agree_with_a_count_of_the_real_model(method: str, checkpointing: bool, gigaflops: float) -> None:
     """Counted with FlopCounterMode: Llama 3.2 1B, 1,024 tokens, not causal, all labels."""
     facts = facts_of("llama-3.2-1b")
-    flops = flops_per_token(
-        facts, method=method, trained=11_272_192, context=1024, checkpointing=checkpointing
-    )
+    flops = flops_per_token(facts, method=method, trained=11_272_192, context=1024, checkpointing=checkpointing)
     assert flops == pytest.approx(gigaflops * 1e9, rel=5e-3)
 
 
