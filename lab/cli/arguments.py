@@ -12,9 +12,7 @@ Commands = Any  # argparse keeps the class of its sub-parsers to itself
 Run = Callable[[argparse.Namespace, Output], int]
 
 
-def command(
-    commands: Commands, name: str, help: str, run: Run, *, description: str = ""
-) -> argparse.ArgumentParser:
+def command(commands: Commands, name: str, help: str, run: Run, *, description: str = "") -> argparse.ArgumentParser:
     """Add a command that `run` carries out; every one has `--json`."""
     added: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description or help)
     added.add_argument("--json", action="store_true", help="print one JSON object")
@@ -50,9 +48,7 @@ def add_waiting_arguments(to: argparse.ArgumentParser) -> None:
     """Whether the command waits for the run."""
     either = to.add_mutually_exclusive_group()
     either.add_argument("--wait", action="store_true", help="wait for the end; Ctrl-C leaves the run going")
-    either.add_argument(
-        "--detach", action="store_true", help="return at once (this is what happens without --wait)"
-    )
+    either.add_argument("--detach", action="store_true", help="return at once (this is what happens without --wait)")
 
 
 def add_run_argument(to: argparse.ArgumentParser) -> None:

@@ -16,9 +16,7 @@ def add(commands: Commands) -> None:
     data = group(commands, "data", "files and data sets")
     inspect = command(data, "inspect", "format, kind, columns and problems of a file", inspect_file)
     inspect.add_argument("file", metavar="FILE", help="a CSV, TSV, JSON or JSONL file")
-    prepare = command(
-        data, "prepare", "clean, split and measure a file, and keep it as a data set", prepare_file
-    )
+    prepare = command(data, "prepare", "clean, split and measure a file, and keep it as a data set", prepare_file)
     prepare.add_argument("file", metavar="FILE", help="a CSV, TSV, JSON or JSONL file, or `demo`")
     prepare.add_argument("--name", default="", help="shown in lists")
     prepare.add_argument("--kind", help="what a row is, where the lab guesses wrong; see data inspect")
@@ -31,10 +29,7 @@ def inspect_file(arguments: argparse.Namespace, output: Output) -> int:
 
     report = inspect(arguments.file)
     mapping = ", ".join(f"{role}: {column}" for role, column in (report.get("mapping") or {}).items())
-    columns = [
-        column if isinstance(column, str) else column.get("name", "")
-        for column in report.get("columns") or []
-    ]
+    columns = [column if isinstance(column, str) else column.get("name", "") for column in report.get("columns") or []]
     shown = [(key, report.get(key)) for key in ("format", "encoding", "kind", "rows")]
     problems = [f"line {one.get('line')}: {one.get('what')}" for one in report.get("problems") or []]
     output.answer(report, [facts([*shown, ("columns", ", ".join(columns)), ("mapping", mapping)]), *problems])
@@ -70,11 +65,7 @@ def preparation(arguments: argparse.Namespace) -> dict[str, Any]:
     spec = specs.with_overrides(RunSpec(), specs.read_overrides(arguments.set))
     data, model = spec.data, spec.model.source
     folder = Path(model).expanduser()
-    source = (
-        {"demo": True}
-        if arguments.file == "demo"
-        else {"path": str(Path(arguments.file).expanduser().absolute())}
-    )
+    source = {"demo": True} if arguments.file == "demo" else {"path": str(Path(arguments.file).expanduser().absolute())}
     return source | {
         "name": arguments.name,
         "kind": arguments.kind,

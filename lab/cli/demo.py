@@ -52,9 +52,7 @@ def demo(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _record(view: RunView) -> dict[str, Any]:
-    phases = {
-        name: seconds for name, seconds in (view.result or {}).get("seconds", {}).items() if name != "total"
-    }
+    phases = {name: seconds for name, seconds in (view.result or {}).get("seconds", {}).items() if name != "total"}
     held_out = (read_json(view.directory.review_path / "summary.json") or {}).get("held_out") or {}
     # From the start of this process: that is when the person pressed Enter.
     total = round(time.time() - psutil.Process().create_time(), 2)

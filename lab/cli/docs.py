@@ -55,9 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--check", action="store_true", help="write nothing; 1 when a page is out of date")
     check = options.parse_args(arguments).check
     pages = {DOCS / "cli.md": cli_page(), DOCS / "settings.md": settings_page()}
-    old = [
-        path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
+    old = [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in old:
         if check:
             sys.stderr.write(f"docs/{path.name} is out of date; write it with: python -m lab.cli.docs\n")

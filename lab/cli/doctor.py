@@ -43,9 +43,7 @@ def doctor(arguments: argparse.Namespace, output: Output) -> int:
     findings = [_python(), *_libraries(), *_machine(), *_home(), _supervisor(), _demo_model()]
     broken = any(finding.status == "error" for finding in findings)
     rows = [[one.status, one.name, one.value + (f"  {one.next}" if one.next else "")] for one in findings]
-    output.answer(
-        {"ok": not broken, "checks": [asdict(one) for one in findings]}, table(rows, ["", "", ""]).strip()
-    )
+    output.answer({"ok": not broken, "checks": [asdict(one) for one in findings]}, table(rows, ["", "", ""]).strip())
     return 1 if broken else 0
 
 
@@ -74,9 +72,7 @@ def _machine() -> list[Finding]:
     if machine.gpus():
         found += [Finding("GPU", "ok", f"{name}, {gib(size)}") for name, size in machine.gpus()]
     elif Path("/proc/driver/nvidia").exists():
-        found.append(
-            Finding("GPU", "warning", "a driver, but nvidia-smi does not answer", "Runs use the CPU.")
-        )
+        found.append(Finding("GPU", "warning", "a driver, but nvidia-smi does not answer", "Runs use the CPU."))
     else:
         found.append(Finding("GPU", "info", "none found", "Runs use the CPU."))
     return found
@@ -93,9 +89,7 @@ def _home() -> list[Finding]:
         probe.unlink()
     except OSError as error:
         place = os.environ.get("LAB_HOME") or "the folder for user data"
-        return [
-            Finding("LAB_HOME", "error", f"{place}: {error.strerror}", "Set LAB_HOME to a folder of yours.")
-        ]
+        return [Finding("LAB_HOME", "error", f"{place}: {error.strerror}", "Set LAB_HOME to a folder of yours.")]
     free = free_bytes(home) / GIB
     status = "warning" if free < LITTLE_DISK_GIB else "ok"
     return [Finding("LAB_HOME", "ok", str(home)), Finding("disk", status, f"{gib(free)} free")]
@@ -113,9 +107,7 @@ def _supervisor() -> Finding:
         return Finding("supervisor", "error", str(error))
     jobs = f"{active} at work, {queued} waiting"
     if (active or queued) and not alive:
-        return Finding(
-            "supervisor", "warning", f"not running; {jobs}", "Any command that waits starts it again."
-        )
+        return Finding("supervisor", "warning", f"not running; {jobs}", "Any command that waits starts it again.")
     return Finding("supervisor", "ok", f"{'running' if alive else 'starts when there is work'}; {jobs}")
 
 

@@ -12,9 +12,7 @@ from lab.cli.waiting import failure_of, wait_for
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    added = command(
-        commands, "evaluate", "compare base and tuned model again, on more held-out prompts", evaluate
-    )
+    added = command(commands, "evaluate", "compare base and tuned model again, on more held-out prompts", evaluate)
     add_run_argument(added)
     added.add_argument("--prompts", type=int, default=200, metavar="N", help="held-out prompts (default 200)")
 

@@ -19,12 +19,8 @@ def add(commands: Commands) -> None:
     added.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="as often as wanted")
     added.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
     added.add_argument("--which", choices=("both", "base", "tuned"), default="both", help="default: both")
-    added.add_argument(
-        "--max-new-tokens", type=int, default=60, metavar="N", help="longest answer (default 60)"
-    )
-    added.add_argument(
-        "--temperature", type=float, default=0.0, help="0 (default) is greedy: always the same answer"
-    )
+    added.add_argument("--max-new-tokens", type=int, default=60, metavar="N", help="longest answer (default 60)")
+    added.add_argument("--temperature", type=float, default=0.0, help="0 (default) is greedy: always the same answer")
     added.add_argument("--seed", type=int, default=42, help="start of the random choices (default 42)")
 
 
@@ -69,7 +65,5 @@ def _prompts(arguments: argparse.Namespace) -> list[str]:
             ) from None
         prompts += [line for line in text.splitlines() if line.strip()]
     if not prompts:
-        raise InputError(
-            N_("There is no prompt."), where="--prompt", next=N_('Write --prompt "What does len do?"')
-        )
+        raise InputError(N_("There is no prompt."), where="--prompt", next=N_('Write --prompt "What does len do?"'))
     return prompts

@@ -42,10 +42,7 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
     """Rows under heads, in columns as wide as their widest cell; numbers are aligned by the caller."""
     cells = [list(heads), *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines)
 
 

@@ -12,9 +12,7 @@ from lab.cli.words import duration, gib, number
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    plan = command(
-        commands, "plan", "batch, steps, epochs, memory and time of a run, without data or GPU", show_plan
-    )
+    plan = command(commands, "plan", "batch, steps, epochs, memory and time of a run, without data or GPU", show_plan)
     add_spec_arguments(plan)
 
 

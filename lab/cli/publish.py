@@ -25,16 +25,10 @@ def add(commands: Commands) -> None:
         " --token-stdin, from standard input, or asked for; it is never written down or passed on.",
     )
     add_run_argument(added)
-    added.add_argument(
-        "--repository", required=True, metavar="OWNER/NAME", help="where to, such as me/my-adapter"
-    )
-    added.add_argument(
-        "--public", action="store_true", help="for everybody; without it the repository is private"
-    )
+    added.add_argument("--repository", required=True, metavar="OWNER/NAME", help="where to, such as me/my-adapter")
+    added.add_argument("--public", action="store_true", help="for everybody; without it the repository is private")
     added.add_argument("--what", choices=("adapter", "merged"), default="adapter", help="default: adapter")
-    added.add_argument(
-        "--base-model", default="", metavar="HUB_ID", help="the base model's Hub id for the model card"
-    )
+    added.add_argument("--base-model", default="", metavar="HUB_ID", help="the base model's Hub id for the model card")
     added.add_argument("--token-stdin", action="store_true", help="read the token from standard input")
 
 

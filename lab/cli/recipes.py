@@ -11,9 +11,7 @@ from lab.cli.output import Output, facts, table
 
 def add(commands: Commands) -> None:
     """Add the group of commands."""
-    recipes = group(
-        commands, "recipes", "recipes of the catalogue: described, published, and as the lab runs them"
-    )
+    recipes = group(commands, "recipes", "recipes of the catalogue: described, published, and as the lab runs them")
     command(recipes, "list", "all recipes", list_recipes)
     show = command(recipes, "show", "one recipe with its sources", show_recipe)
     show.add_argument("id", metavar="ID", help="see recipes list")
@@ -27,9 +25,7 @@ def list_recipes(arguments: argparse.Namespace, output: Output) -> int:
 
     keys = ("id", "name", "family", "method", "task")
     rows = [{key: getattr(recipe, key) for key in keys} for recipe in recipes()]
-    output.answer(
-        {"recipes": rows}, table([list(row.values()) for row in rows], [key.capitalize() for key in keys])
-    )
+    output.answer({"recipes": rows}, table([list(row.values()) for row in rows], [key.capitalize() for key in keys]))
     return 0
 
 
@@ -56,12 +52,15 @@ def check_recipe(arguments: argparse.Namespace, output: Output) -> int:
     from lab.catalogue.recipes import recipe
 
     checks = [asdict(check) for check in audit(recipe(arguments.id))]
-    rows = [
-        [check["status"], check["name"], check["claimed"], check["computed"], check["formula"]]
-        for check in checks
-    ]
+    rows = [[_shown(check[key]) for key in ("status", "name", "claimed", "computed", "formula")] for check in checks]
     output.answer(
         {"id": arguments.id, "checks": checks},
         table(rows, ["Status", "Name", "Claimed", "Computed", "Formula"]),
     )
     return 0
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, list):
+        return " to ".join(f"{item:.4g}" if isinstance(item, float) else str(item) for item in value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else value

@@ -17,9 +17,7 @@ def add(commands: Commands) -> None:
     """Add the group of commands."""
     runs = group(commands, "runs", "what has run and what runs")
     listed = command(runs, "list", "runs, newest first", list_runs)
-    listed.add_argument(
-        "--all", action="store_true", help="also preparations, evaluations, generations, uploads"
-    )
+    listed.add_argument("--all", action="store_true", help="also preparations, evaluations, generations, uploads")
     listed.add_argument("--limit", type=int, default=50, metavar="N", help="at most N runs (default 50)")
     add_run_argument(command(runs, "show", "one run", show))
     logs = command(runs, "logs", "what the worker of a run printed", logs_of)
@@ -63,9 +61,7 @@ def list_runs(arguments: argparse.Namespace, output: Output) -> int:
         for run in found
     ]
     heads = ["Run", "Kind", "Name", "State", "Done", "Held-out loss", "Age"]
-    output.answer(
-        {"runs": records}, table(rows, heads) if rows else "There are no runs yet: python -m lab demo"
-    )
+    output.answer({"runs": records}, table(rows, heads) if rows else "There are no runs yet: python -m lab demo")
     return 0
 
 

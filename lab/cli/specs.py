@@ -30,9 +30,7 @@ def spec_of(arguments: argparse.Namespace) -> RunSpec:
 
 def _over(spec: RunSpec, path: str) -> RunSpec:
     """The spec with what the file names, and only that, replaced."""
-    return specs.build(
-        _merged(spec.model_dump(mode="json"), yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-    )
+    return specs.build(_merged(spec.model_dump(mode="json"), yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -37,9 +37,7 @@ def train(arguments: argparse.Namespace, output: Output) -> int:
     checked = check_run(spec_of(arguments))
     if arguments.dry_run:
         record = {"run": None, "plan": checked.plan, "spec": checked.spec.model_dump(mode="json")}
-        output.answer(
-            record, [plan_in_words(checked.plan), "", "Everything is in order; nothing was queued."]
-        )
+        output.answer(record, [plan_in_words(checked.plan), "", "Everything is in order; nothing was queued."])
         return 0
     run = client.submit(checked.spec, short=arguments.short, plan=checked.plan)
     return follow(run, output, wait=arguments.wait)

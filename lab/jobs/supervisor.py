@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
 from types import FrameType
@@ -50,7 +51,11 @@ def main() -> int:
 def _supervise(queue: Queue, ears: Ears) -> None:
     idle_since, lock = time.monotonic(), lock_path()
     while not ears.ending and lock.exists():  # without it the whole LAB_HOME was removed
-        busy = queue.step()
+        try:
+            busy = queue.step()
+        except sqlite3.OperationalError as error:  # the disk is full, or somebody keeps the data base locked
+            sys.stderr.write(f"lab.db: {error}\n")
+            busy = True
         _reap()
         if busy:
             idle_since = time.monotonic()

@@ -68,9 +68,7 @@ def _answer(module: str, output: bytes, complaint: bytes) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-        raise LabError(
-            N_("{module} gave no answer: {why}."), module=module, why=last[:300] or N_("it said nothing")
-        )
+        raise LabError(N_("{module} gave no answer: {why}."), module=module, why=last[:300] or N_("it said nothing"))
     if "error" in answer:
         raise from_dict(answer["error"])
     return answer

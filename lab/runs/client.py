@@ -41,9 +41,7 @@ LOOK_S = 0.05  # how often a waiting program looks for new events
 CHECK_S = 0.25  # how often it asks for the state, and sees to it that a supervisor lives
 
 
-def submit(
-    spec: RunSpec, *, short: bool = False, plan: dict[str, Any] | None = None, key: str | None = None
-) -> str:
+def submit(spec: RunSpec, *, short: bool = False, plan: dict[str, Any] | None = None, key: str | None = None) -> str:
     """Queue a training and return its id.
 
     A `short` run ends after `schedule.short_steps` steps. With the `key` of an earlier call nothing new is
@@ -56,9 +54,7 @@ def submit(
         "parent": None,
         "threads": spec.resources.threads,
     }
-    return _queue(
-        prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=spec.name, key=key
-    )
+    return _queue(prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=spec.name, key=key)
 
 
 def submit_request(
@@ -89,9 +85,7 @@ def stop(run_id: str, *, discard: bool = False) -> None:
     """Ask a run to stop at its next step and keep a checkpoint; with `discard`, to end for good."""
     row = Store().run(run_id)
     if row.state in ENDED and not (discard and row.state == INTERRUPTED):
-        raise InputError(
-            N_("Run {run} is not running: it is {state}."), where="run", run=run_id, state=row.state
-        )
+        raise InputError(N_("Run {run} is not running: it is {state}."), where="run", run=run_id, state=row.state)
     _ask(run_id, "discard" if discard else "stop")
 
 
@@ -160,9 +154,7 @@ def wait(
             checked = time.monotonic()
             ensure_supervisor()  # should it have been killed, the next one adopts the run
             over = _is_over(store, run_id)
-        events, offset = tail_events(
-            path, offset
-        )  # after the question, so that the last events are not missed
+        events, offset = tail_events(path, offset)  # after the question, so that the last events are not missed
         for event in events if on_event else []:
             on_event(event)  # type: ignore[misc]  # narrowed by the line above
         if over:

@@ -112,11 +112,7 @@ class RunDirectory:
     def attempts(self) -> list[int]:
         """Numbers of the attempts that have a folder, in order."""
         folder = self.path / "attempts"
-        return (
-            sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
-            if folder.is_dir()
-            else []
-        )
+        return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
 
     def error(self, attempt: int) -> dict[str, Any] | None:
         """The error that an attempt ended with, as `LabError.as_dict` wrote it."""

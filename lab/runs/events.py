@@ -77,15 +77,11 @@ class EventWriter:
         """Report measured values at an optimizer step."""
         self.write("metric", step=step, values=dict(values))
 
-    def sample(
-        self, step: int, index: int, prompt: str, text: str, stopped: bool, reference: str = ""
-    ) -> None:
+    def sample(self, step: int, index: int, prompt: str, text: str, stopped: bool, reference: str = "") -> None:
         """Report what the model answers to a held-out prompt; `prompt` is the person's question, not the
         template.
         """
-        self.write(
-            "sample", step=step, index=index, prompt=prompt, text=text, stopped=stopped, reference=reference
-        )
+        self.write("sample", step=step, index=index, prompt=prompt, text=text, stopped=stopped, reference=reference)
 
     def checkpoint(self, step: int, path: str | Path, reason: str) -> None:
         """Report a sealed checkpoint; `path` is relative to the run, `reason` is schedule, stop, short or

@@ -72,9 +72,7 @@ def classify(ending: Ending) -> Outcome:
         return _crashed(ending, N_("The worker disappeared: it was killed, or the machine was switched off."))
     if ending.code == 0:
         return Outcome(FAILED, N_("The worker ended without a result; its log tells what it did."))
-    return Outcome(
-        FAILED, N_("The worker ended with exit code {code}; its log tells why."), {"code": ending.code}
-    )
+    return Outcome(FAILED, N_("The worker ended with exit code {code}; its log tells why."), {"code": ending.code})
 
 
 def _stopped(ending: Ending) -> Outcome:
@@ -84,9 +82,7 @@ def _stopped(ending: Ending) -> Outcome:
     if ending.code == STOPPED or ending.result:
         return Outcome(INTERRUPTED)
     if ending.sealed:
-        return Outcome(
-            INTERRUPTED, N_("It did not stop in time and was ended; the last sealed checkpoint is kept.")
-        )
+        return Outcome(INTERRUPTED, N_("It did not stop in time and was ended; the last sealed checkpoint is kept."))
     return Outcome(INTERRUPTED, N_("It was ended before the first checkpoint; resuming starts it again."))
 
 

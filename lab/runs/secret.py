@@ -31,9 +31,7 @@ def offer_secret(run_id: str, secret: str) -> None:
     path.chmod(0o600)
     listener.listen(1)
     listener.settimeout(WAIT_S)
-    threading.Thread(
-        target=_serve_once, args=(listener, path, secret), daemon=True, name="lab-secret"
-    ).start()
+    threading.Thread(target=_serve_once, args=(listener, path, secret), daemon=True, name="lab-secret").start()
 
 
 def fetch_secret(run_id: str) -> str:

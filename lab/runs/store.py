@@ -170,9 +170,7 @@ class Store:
     def ask(self, run_id: str, kind: str) -> None:
         """Leave an intent for the supervisor."""
         with self._transaction() as db:
-            db.execute(
-                "insert into intent (run, kind, created) values (?, ?, ?)", (run_id, kind, time.time())
-            )
+            db.execute("insert into intent (run, kind, created) values (?, ?, ?)", (run_id, kind, time.time()))
 
     def intents(self) -> list[Intent]:
         """What the supervisor has not dealt with yet, in order."""
@@ -188,8 +186,7 @@ class Store:
         """Note that a person wants an active run stopped; discard is never weakened to stop."""
         with self._transaction() as db:
             db.execute(
-                "update run set wish = ? where id in (select id from active_run) and id = ?"
-                " and wish is not 'discard'",
+                "update run set wish = ? where id in (select id from active_run) and id = ? and wish is not 'discard'",
                 (wish, run_id),
             )
 
@@ -232,9 +229,7 @@ class Store:
     def delete(self, run_id: str) -> bool:
         """Forget a run that has ended, with its intents; tells whether it was there and had ended."""
         with self._transaction() as db:
-            gone = db.execute(
-                "delete from run where id in (select id from ended_run) and id = ?", (run_id,)
-            ).rowcount
+            gone = db.execute("delete from run where id in (select id from ended_run) and id = ?", (run_id,)).rowcount
             if gone:
                 db.execute("delete from intent where run = ?", (run_id,))
         return bool(gone)
@@ -242,9 +237,7 @@ class Store:
     def history(self, run_id: str) -> list[tuple[str | None, str, int]]:
         """Every change of state of a run: (before, after, attempt)."""
         with self._open() as db:
-            found = db.execute(
-                "select before, after, attempt from event where run = ? order by id", (run_id,)
-            )
+            found = db.execute("select before, after, attempt from event where run = ? order by id", (run_id,))
             return [(row["before"], row["after"], row["attempt"]) for row in found]
 
     def is_busy(self) -> bool:

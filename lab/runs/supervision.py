@@ -9,17 +9,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from lab.errors import LabError
 from lab.json_io import read_json
 from lab.runs.environment import cleaned
 from lab.runs.home import lab_home
 from lab.runs.locks import is_held
 from lab.runs.procs import Process
+from lab.text import N_
 
 COMMAND = (sys.executable, "-m", "lab.jobs.supervisor")
 
-_children: list[subprocess.Popen[bytes]] = []
+QUIET_ENDS = (0, 75, -signal.SIGTERM, -signal.SIGKILL)  # nothing to do, a rival was first, or it was ended
+RECENT_S = 10.0
+
+
+@dataclass(frozen=True)
+class _Started:
+    process: subprocess.Popen[bytes]
+    at: float
+
+
+_started: dict[Path, _Started] = {}  # by LAB_HOME: the supervisor that this process started last
 
 
 def lock_path() -> Path:
@@ -38,25 +51,35 @@ def is_running() -> bool:
 
 
 def ensure_supervisor() -> None:
-    """Start a supervisor if none is alive; it outlives this process."""
+    """Start a supervisor if none is alive; it outlives this process. Raises LabError when it cannot be started."""
     if is_running():
         return
-    _children[:] = [child for child in _children if child.poll() is None]  # so that none stays a zombie
-    log = os.open(lab_home() / "supervisor.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _children.append(
-            subprocess.Popen(  # noqa: S603  # a constant command
-                COMMAND,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=lab_home(),
-                env=cleaned(),
-                start_new_session=True,
-            )
+    home = lab_home()
+    last = _started.get(home)
+    code = last.process.poll() if last else 0
+    if code is None:
+        return  # it is coming up
+    if last and code not in QUIET_ENDS and time.monotonic() - last.at < RECENT_S:
+        raise LabError(
+            N_("The supervisor ended with exit code {code}."),
+            where=str(home / "supervisor.log"),
+            next=N_("The end of that file tells why."),
+            code=code,
         )
-    finally:
-        os.close(log)
+    _started[home] = _Started(_start(home), time.monotonic())
+
+
+def _start(home: Path) -> subprocess.Popen[bytes]:
+    with open(home / "supervisor.log", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
+        return subprocess.Popen(  # noqa: S603  # a constant command
+            COMMAND,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=home,
+            env=cleaned(),
+            start_new_session=True,
+        )
 
 
 def wake() -> None:

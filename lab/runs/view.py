@@ -106,10 +106,7 @@ def _view(row: RunRow, directory: RunDirectory, fold: Fold) -> RunView:
         progress=dict(fold.progress),
         series=curves,
         latest={name: last for name, points in curves.items() if (last := _last_finite(points)) is not None},
-        samples={
-            index: [by_step[step] for step in sorted(by_step)]
-            for index, by_step in sorted(fold.samples.items())
-        },
+        samples={index: [by_step[step] for step in sorted(by_step)] for index, by_step in sorted(fold.samples.items())},
         checkpoints=[fold.checkpoints[step] for step in sorted(fold.checkpoints)],
         notes=list(fold.notes),
         diagnoses=list(fold.diagnoses),
@@ -129,7 +126,7 @@ def _last_finite(points: list[Point]) -> float | None:
 class _Folds:
     """The folds of the runs that were looked at last, each with how far its events were read."""
 
-    def __init__(self, capacity: int = 32) -> None:
+    def __init__(self, capacity: int = 256) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Path, int], tuple[Fold, int]] = OrderedDict()
         self._capacity = capacity

@@ -63,9 +63,7 @@ def test_wrong_input_ends_with_2_names_its_place_and_changes_nothing(
 
 
 def test_every_wrong_setting_is_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    _, error = refused(
-        capsys, "train", "--set", "seed=x", "--set", "method.rank=0", "--set", "data.template=zulu"
-    )
+    _, error = refused(capsys, "train", "--set", "seed=x", "--set", "method.rank=0", "--set", "data.template=zulu")
     places = [problem["where"] for problem in error["problems"]]  # type: ignore[index]
     assert places == ["seed", "method.rank", "data.template"]
 

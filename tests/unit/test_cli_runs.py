@@ -80,9 +80,7 @@ def test_a_training_from_a_file_to_its_answers(questions: Path, tiny_llama: Path
 
 
 def test_a_file_becomes_a_data_set_that_can_be_planned_with(questions: Path, tiny_llama: Path) -> None:
-    code, made = lab(
-        "data", "prepare", str(questions), "--set", f"model.source={tiny_llama}", "--name", "sums"
-    )
+    code, made = lab("data", "prepare", str(questions), "--set", f"model.source={tiny_llama}", "--name", "sums")
     assert code == 0, made
     assert made["rows"]["read"] == made["rows"]["kept"] == 30
     assert made["rows"]["train"] + made["rows"]["validation"] == 30

@@ -120,6 +120,15 @@ def test_of_many_programs_that_start_a_supervisor_at_once_one_supervisor_remains
     assert supervisor() == first
 
 
+def test_a_supervisor_that_cannot_start_is_an_error_and_not_an_endless_wait(lab_home: Path) -> None:
+    lab_home.mkdir()
+    (lab_home / "lab.db").write_bytes(b"this is no data base, but it is long enough to be taken for one" * 20)
+    ensure_supervisor()
+    with pytest.raises(LabError, match=r"supervisor ended with exit code 1") as caught:
+        until(ensure_supervisor)
+    assert "DatabaseError" in Path(caught.value.where).read_text()
+
+
 def test_a_second_press_of_the_same_button_makes_no_second_run() -> None:
     first = client.submit(RunSpec(), key="press")
     assert client.submit(RunSpec(), key="press") == first

@@ -195,22 +195,14 @@ def test_a_short_run_is_continued_as_the_full_run_from_its_checkpoint(
     assert sealed(short.run) == [4]
 
 
-def test_a_run_outlives_the_program_that_started_it(
-    spec_of: Callable[[int], RunSpec], tmp_path: Path
-) -> None:
+def test_a_run_outlives_the_program_that_started_it(spec_of: Callable[[int], RunSpec], tmp_path: Path) -> None:
     from lab.spec import dump
 
     spec = tmp_path / "spec.yaml"
     spec.write_text(dump(spec_of(8)))
     command = [sys.executable, "-m", "lab", "train", "--spec", str(spec), "--wait", "--json"]
     program = subprocess.Popen(command, cwd=Path(__file__).parents[2], start_new_session=True)
-    until(
-        lambda: (
-            (lab_home() / "lab.db").exists()
-            and client.list_runs()
-            and client.list_runs()[0].state == "running"
-        )
-    )
+    until(lambda: (lab_home() / "lab.db").exists() and client.list_runs() and client.list_runs()[0].state == "running")
     os.killpg(program.pid, signal.SIGKILL)
     program.wait()
     assert client.wait(client.list_runs()[0].id, 60).state == "succeeded"
