@@ -69,12 +69,6 @@ def test_a_recipes_learning_rate_finds_its_neighbours() -> None:
     assert nearest_published("full", 350_000_000)[0].id == "smollm2_360m_full"
 
 
-def test_no_recipe_names_a_place_outside_this_repository() -> None:
-    for path in (presets_dir()).rglob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        assert "/work" not in text and "shared/" not in text and "/tmp" not in text, path
-
-
 def test_the_catalogue_is_light() -> None:
     code = (
         "import sys; from lab.catalogue import audit, recipes;"
