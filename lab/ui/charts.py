@@ -7,6 +7,7 @@ gets more than about a thousand points: `lab.runs.view` thins the series out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import streamlit as st
@@ -84,7 +85,7 @@ def _line_layer(index: int, colour: str, faint: bool) -> dict[str, Any]:
 
 def _labels(series: Mapping[str, tuple[Sequence[Point], str, bool]]) -> list[dict[str, Any]]:
     """The name of each line at its end, pushed apart when two ends are close."""
-    ends = []
+    ends: list[list[Any]] = []
     for label, (points, colour, faint) in series.items():
         drawn = [(x, y) for x, y in points if y is not None]
         if drawn and not faint and label:
@@ -92,7 +93,7 @@ def _labels(series: Mapping[str, tuple[Sequence[Point], str, bool]]) -> list[dic
     values = [y for points, _colour, _faint in series.values() for _x, y in points if y is not None]
     gap = 0.07 * (max(values) - min(values)) if values else 0.0
     ends.sort(key=lambda end: end[1])
-    for below, above in zip(ends, ends[1:], strict=False):
+    for below, above in pairwise(ends):
         if above[1] - below[1] < gap:
             above[1] = below[1] + gap
     return [
@@ -173,7 +174,7 @@ def memory_bar(parts: Mapping[str, float], *, key: str, limit: float | None, lim
     span = max(start, limit if show_limit and limit else 0) * 1.04
     bar = {
         "data": {"values": rows},
-        "mark": {"type": "bar", "height": 26},
+        "mark": {"type": "bar"},
         "encoding": {
             "x": {
                 "field": "start",
@@ -183,6 +184,8 @@ def memory_bar(parts: Mapping[str, float], *, key: str, limit: float | None, lim
                 "axis": {"grid": False, "tickCount": 6},
             },
             "x2": {"field": "end"},
+            "y": {"value": 18},
+            "y2": {"value": 44},
             "color": {
                 "field": "name",
                 "type": "nominal",
@@ -198,12 +201,17 @@ def memory_bar(parts: Mapping[str, float], *, key: str, limit: float | None, lim
     }
     layers: list[dict[str, Any]] = [bar]
     if show_limit and limit is not None:
-        layers.append(_rule(limit, limit_name, colours().muted))
-    spec = {"layer": layers, "height": 132, "config": {"view": {"stroke": None}}}
+        layers.append(_rule(limit, limit_name, colours().text, label_y=4))
+    spec = {
+        "layer": layers,
+        "height": 50,  # of the bar alone: legend and axis come on top
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": {"view": {"stroke": None}},
+    }
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
 
 
-def _rule(x: float, label: str, colour: str) -> dict[str, Any]:
+def _rule(x: float, label: str, colour: str, label_y: int = 8) -> dict[str, Any]:
     return {
         "data": {"values": [{"x": x, "label": label}]},
         "encoding": {"x": {"field": "x", "type": "quantitative"}},
@@ -214,7 +222,7 @@ def _rule(x: float, label: str, colour: str) -> dict[str, Any]:
                     "type": "text",
                     "align": "right",
                     "dx": -4,
-                    "y": 8,
+                    "y": label_y,
                     "color": colour,
                     "fontSize": 11,
                 },

@@ -71,9 +71,7 @@ def inspect(path: Path, **said: Any) -> dict[str, Any]:
     `said` may name encoding, kind and mapping. Raises InputError when the file cannot be used at all.
     """
     stat = path.stat()
-    return _inspect(
-        str(path), stat.st_mtime_ns, stat.st_size, {name: value for name, value in said.items() if value}
-    )
+    return _inspect(str(path), stat.st_mtime_ns, stat.st_size, {name: value for name, value in said.items() if value})
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -192,9 +190,7 @@ def first_rows(report: dict[str, Any]) -> None:
     """The first rows as they stand in the file."""
     rows = [{key: _shown(value) for key, value in row.items()} for row in report.get("examples") or []]
     if rows:
-        st.dataframe(
-            rows, hide_index=True, height=min(38 + 35 * len(rows), 250), alt=_("The first rows of the file.")
-        )
+        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 250), alt=_("The first rows of the file."))
 
 
 def _shown(value: Any) -> Any:
@@ -212,10 +208,7 @@ def upload_box() -> None:
     )
     if file is None:
         st.caption(
-            _(
-                "One row for each example: a question and its answer, an instruction, "
-                "a conversation, or plain text."
-            )
+            _("One row for each example: a question and its answer, an instruction, a conversation, or plain text.")
         )
         return
     try:
@@ -266,9 +259,7 @@ def prepare_form(report: dict[str, Any], upload: uploads.Upload) -> None:
     preparation_form()
     missing = missing_roles(kind, mapping)
     wrong = [
-        path
-        for path in ("data.template", "data.max_length", "data.validation_share", "seed")
-        if path in draft.wrong()
+        path for path in ("data.template", "data.max_length", "data.validation_share", "seed") if path in draft.wrong()
     ]
     label = _("Prepare")
     if not kind:
@@ -303,9 +294,7 @@ def _what_to_know(report: dict[str, Any], upload: uploads.Upload, kind: str, map
         {role: column for role, column in report["mapping"].items() if role in mapping},
     ):
         try:
-            report = inspect(
-                upload.path, name=upload.name, kind=kind, mapping=mapping, encoding=encoding_of(upload)
-            )
+            report = inspect(upload.path, name=upload.name, kind=kind, mapping=mapping, encoding=encoding_of(upload))
         except LabError as error:
             error_card(error)
             return
@@ -326,9 +315,7 @@ def preparation_form() -> None:
     with st.expander(_("Expert settings"), icon=":material/tune:"):
         forms.group(["data.completion_only", "data.too_long", "seed"], columns=3)
     with st.container(horizontal=True, gap="small"):
-        st.caption(
-            _("Tokens are counted with the tokenizer of the model chosen on the Train page:"), width="content"
-        )
+        st.caption(_("Tokens are counted with the tokenizer of the model chosen on the Train page:"), width="content")
         st.text(model, width="content")
 
 

@@ -66,9 +66,7 @@ def failure(view: RunView) -> None:
 def prepared_list(sets: list[dict[str, Any]]) -> None:
     """The prepared data sets, newest first, each as a link to its own view."""
     for record in sets:
-        with st.container(
-            border=True, horizontal=True, vertical_alignment="center", key=f"set-{record['id']}"
-        ):
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"set-{record['id']}"):
             with st.container(gap=None, width="stretch"):
                 said(str(record.get("name") or record["id"]))
                 rows = record.get("rows") or {}
@@ -106,9 +104,7 @@ def heading(record: dict[str, Any]) -> None:
     with st.container(gap=None):
         st.text(str(record.get("name") or record["id"]))
         st.caption(
-            " · ".join(
-                (kind_in_words(str(record.get("kind", ""))), ago(time.time() - created_at(record["id"])))
-            )
+            " · ".join((kind_in_words(str(record.get("kind", ""))), ago(time.time() - created_at(record["id"]))))
         )
 
 
@@ -138,9 +134,7 @@ def dropped(record: dict[str, Any]) -> None:
         return
     for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1]):
         if count:
-            st.markdown(
-                f":orange[:material/filter_alt:] **{number(count)}** {_(REASONS.get(reason, reason))}"
-            )
+            st.markdown(f":orange[:material/filter_alt:] **{number(count)}** {_(REASONS.get(reason, reason))}")
 
 
 # The reasons of lab.data.rendered, as the second half of "12 rows ..." without the word rows.
@@ -229,8 +223,7 @@ def token_view(preview: list[dict[str, Any]]) -> None:
 def _stretches(segments: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
     """Neighbouring tokens with the same mark as one stretch, so that the highlight has no seams."""
     return [
-        ("".join(text for text, _trained in run), trained)
-        for trained, run in groupby(segments, lambda one: one[1])
+        ("".join(text for text, _trained in run), trained) for trained, run in groupby(segments, lambda one: one[1])
     ]
 
 

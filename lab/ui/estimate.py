@@ -11,6 +11,7 @@ from lab.errors import InputError, LabError, NotFoundError
 from lab.json_io import read_json
 from lab.models import ModelFacts, facts_of
 from lab.planning import Plan, formula_named, plan, schedule_curve
+from lab.planning.verdicts import Verdict
 from lab.runs import client, registry
 from lab.runs.directory import RunDirectory
 from lab.runs.home import is_id
@@ -46,6 +47,8 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
     where = planning_device(spec.resources.device) if device == HERE else device
     speed = measured_speed(spec.model.source, spec.method.name, where) if device == HERE else None
     made = plan(spec, facts=facts, device=where, tokens_per_s=speed, **known)
+    limit = memory_limit(where)
+    made.verdicts.extend(_too_large(made, limit))
     described = made.as_dict()
     ratio = _ratio(facts, spec, described)
     return Estimate(
@@ -53,7 +56,7 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
         made,
         described,
         ratio,
-        memory_limit(where),
+        limit,
         schedule_curve(spec, made.steps) if made.steps else [],
         model_error,
         data_error,
@@ -82,6 +85,18 @@ def _known_data(source: str) -> tuple[dict[str, Any], LabError | None]:
         "longest_tokens": (record.get("tokens") or {}).get("max") or lengths.get("max"),
     }
     return {name: value for name, value in known.items() if value}, None
+
+
+def _too_large(made: Plan, limit: tuple[float | None, str]) -> list[Verdict]:
+    """The finding that the run does not fit, where the plan knows no limit of the device but this machine does."""
+    there, device = limit
+    total = made.memory.total_gib
+    judged = any(verdict.field == "resources.device" for verdict in made.verdicts)
+    if judged or there is None or total is None or total <= there:
+        return []
+    sentence = N_("The run needs about {total:.0f} GiB and {device} has {there:.0f}.")
+    values = {"total": total, "device": device, "there": there}
+    return [Verdict("resources.device", "error", sentence, "memory terms of this plan", values)]
 
 
 def _ratio(facts: ModelFacts, spec: RunSpec, described: dict[str, Any]) -> float | None:

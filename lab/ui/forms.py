@@ -64,9 +64,7 @@ def _label(setting: Setting) -> str:
     return f"{name} ({unit})"
 
 
-def _draw(
-    setting: Setting, name: str, key: str, options: Sequence[str] | None, names: Callable[[str], str]
-) -> None:
+def _draw(setting: Setting, name: str, key: str, options: Sequence[str] | None, names: Callable[[str], str]) -> None:
     common: dict[str, Any] = {
         "key": key,
         "help": _(setting.help) + (" " + _("Unit: {unit}.", unit=_(setting.unit)) if setting.unit else ""),
@@ -78,7 +76,15 @@ def _draw(
     elif setting.kind == "choice":
         st.selectbox(name, setting.choices, format_func=words.choice, **common)
     elif options is not None:
-        st.selectbox(name, list(options), format_func=names, accept_new_options=True, **common)
+        st.selectbox(
+            name,
+            list(options),
+            index=None,
+            format_func=names,
+            accept_new_options=True,
+            placeholder=_("choose one, or type another"),
+            **common,
+        )
     elif setting.kind == "integer" and setting.optional:
         st.number_input(name, step=1, value=None, placeholder=_("automatic"), **common)
     elif setting.kind == "integer":

@@ -34,6 +34,7 @@ _STYLE = """
 /* The theme's primary colour fills buttons under white text; as text on a dark page it cannot be read. */
 button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inherit !important; }
 [class*="st-key-recipe-"] button p { text-align: left; }
+@media (max-width: 640px) { .st-key-page-head > * { min-width: 100% !important; } }
 .lab-flow { display: flex; flex-wrap: wrap; gap: .35rem .6rem; align-items: baseline; }
 .lab-flow .done { font-weight: 500; }
 .lab-flow .now { font-weight: 650; }
@@ -74,7 +75,13 @@ def style_page() -> None:
 @contextmanager
 def head(title: str, purpose: str) -> Iterator[None]:
     """Title and purpose on the left; what is drawn inside goes to the right, below on a phone."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="medium"):
+    with st.container(
+        key="page-head",
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        gap="medium",
+    ):
         with st.container(width="stretch", gap=None):
             st.title(title, anchor=False)
             st.markdown(f":gray[{purpose}]")

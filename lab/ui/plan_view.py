@@ -95,15 +95,14 @@ def results(now: Estimate) -> None:
     if now.curve:
         charts.schedule(now.curve, key="plan-schedule", warmup=now.plan["warmup_steps"] or 0)
     else:
-        st.caption(
-            _("The curve needs the number of steps: enter the examples, or the length in optimizer steps.")
-        )
+        st.caption(_("The curve needs the number of steps: enter the examples, or the length in optimizer steps."))
     st.subheader(_("Memory per device"), anchor=False)
     memory(now)
     st.subheader(_("How the numbers are computed"), anchor=False)
-    derivations(now)
-    published(now)
-    tables(now)
+    with st.container(gap="xxsmall"):
+        derivations(now)
+        published(now)
+        tables(now)
 
 
 def short_facts(now: Estimate) -> None:
@@ -269,14 +268,10 @@ def derivations(now: Estimate) -> None:
     plan = now.plan
     for name, how in plan["formulas"].items():
         value = now.ratio if name == "learning_rate_ratio" else plan.get(name)
-        label = _(
-            "{name}: how {value} is computed", name=_(FIELD_NAMES.get(name, name)), value=_plain_number(value)
-        )
+        label = _("{name}: how {value} is computed", name=_(FIELD_NAMES.get(name, name)), value=_plain_number(value))
         with st.expander(label, type="compact", key=f"how-{name}"):
             st.text(_(how["formula"]).replace(" x ", " × "))
-            st.text(
-                ", ".join(f"{input_name(key)} = {_plain_number(item)}" for key, item in how["inputs"].items())
-            )
+            st.text(", ".join(f"{input_name(key)} = {_plain_number(item)}" for key, item in how["inputs"].items()))
             st.caption(_("Source: {source}", source=how["source"]))
     for name, assumed in plan["assumptions"].items():
         label = _("{name}: what is assumed", name=_(ASSUMED.get(name, name)))
@@ -290,9 +285,7 @@ ASSUMED = {"tokens_per_example": N_("Tokens per example"), "throughput": N_("Spe
 
 def _assumed_value(name: str, value: float) -> str:
     if name == "throughput":
-        return _(
-            "{speed} TFLOP/s in use on each device", speed=number(value / 1e12, 1 if value > 1e12 else 3)
-        )
+        return _("{speed} TFLOP/s in use on each device", speed=number(value / 1e12, 1 if value > 1e12 else 3))
     return number(value)
 
 
@@ -320,20 +313,14 @@ def _plain_number(value: Any) -> str:
     if isinstance(value, float) and 0 < abs(value) < 1e-2:
         return learning_rate(value)
     if isinstance(value, int | float):
-        return number(
-            value, 0 if float(value).is_integer() or abs(value) >= 1000 else 2 if abs(value) < 10 else 1
-        )
+        return number(value, 0 if float(value).is_integer() or abs(value) >= 1000 else 2 if abs(value) < 10 else 1)
     return _("not known") if value is None else str(value)
 
 
 def tables(now: Estimate) -> None:
     """What the charts show, as tables."""
     with st.expander(_("Data of the charts"), type="compact"):
-        rows = [
-            (_(MEMORY_PARTS[name]), value)
-            for name, value in now.plan["memory"].items()
-            if name in MEMORY_PARTS
-        ]
+        rows = [(_(MEMORY_PARTS[name]), value) for name, value in now.plan["memory"].items() if name in MEMORY_PARTS]
         st.dataframe(pd.DataFrame(rows, columns=[_("part"), "GiB"]), hide_index=True, height=220)
         if now.curve:
             frame = pd.DataFrame(now.curve, columns=[_("optimizer step"), _("Learning rate")])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
 from lab.catalogue.audit import Check, audit
-from lab.catalogue.recipes import NOT_PUBLISHED, Recipe, recipes
+from lab.catalogue.recipes import NOT_PUBLISHED, Recipe, recipe, recipes
 from lab.text import N_
 from lab.ui import words
 from lab.ui.format import learning_rate, number, share
@@ -37,7 +38,7 @@ def field_name(code: str) -> str:
     return _(_FIELDS.get(code, "")) or code.replace("_", " ").capitalize()
 
 
-def catalogue() -> list[Recipe]:
+def catalogue() -> Sequence[Recipe]:
     """The recipes that the filters above the list leave."""
     found = recipes()
     wanted = str(st.session_state.get("recipes-search") or "").casefold().split()
@@ -53,42 +54,45 @@ def catalogue() -> list[Recipe]:
 def filters() -> None:
     """Search, and a choice for each property that differs between recipes."""
     known = recipes()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    columns = iter(st.columns(4, vertical_alignment="bottom"))
+    with next(columns):
         st.text_input(
             _("Search"),
             key="recipes-search",
             type="search",
-            placeholder=_("name, model or data"),
+            placeholder=_("name, model or goal"),
             icon=":material/search:",
             live=True,
-            width=240,
         )
-        for name, label, word in (
-            ("family", _("Model family"), str),
-            ("method", _("Method"), words.method),
-            ("task", _("Task"), words.task),
-        ):
-            codes = list(dict.fromkeys(getattr(one, name) for one in known))
-            if len(codes) > 1:
-                st.pills(label, codes, selection_mode="multi", key=f"recipes-{name}", format_func=word)
+    for name, label, word in (
+        ("family", _("Model family"), words.choice),
+        ("method", _("Method"), words.method),
+        ("task", _("Task"), words.task),
+    ):
+        with next(columns):
+            st.multiselect(
+                label,
+                list(dict.fromkeys(getattr(one, name) for one in known)),
+                key=f"recipes-{name}",
+                format_func=word,
+                placeholder=_("any"),
+            )
 
 
-def cards(found: list[Recipe]) -> None:
+def cards(found: Sequence[Recipe]) -> None:
     """One card for each recipe: what it is, and how its numbers stand up."""
-    with st.grid("auto", min_column_width=280, row_height="content"):
+    with st.grid("auto", min_column_width=240):
         for one in found:
-            with st.container(border=True, key=f"recipe-card-{one.id}", height="stretch"):
+            with st.container(border=True, key=f"recipe-card-{one.id}", height="stretch", gap="xxsmall"):
                 if st.button(f"**{one.name}**", type="tertiary", key=f"recipe-{one.id}"):
                     st.switch_page(page("recipes"), query_params={"recipe": one.id})
                 st.caption(purpose(one))
-                st.markdown(_standing(audit(one)))
+                st.markdown(_standing(_audited(one.id)))
 
 
 def purpose(one: Recipe) -> str:
     """Base model, method and task in one line."""
-    return " · ".join(
-        filter(None, (one.base_model or one.family, words.method(one.method), words.task(one.task)))
-    )
+    return " · ".join(filter(None, (one.base_model or one.family, words.method(one.method), words.task(one.task))))
 
 
 def notes(one: Recipe) -> None:
@@ -122,7 +126,7 @@ def comparison(one: Recipe) -> None:
 def checks(one: Recipe) -> None:
     """What follows from the values: each claim, what the arithmetic gives, and the formula."""
     tone = colours()
-    found = audit(one)
+    found = _audited(one.id)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.html(
             f'<div class="lab-column-head" style="color:{tone.computed}">{html.escape(_("Computed"))}</div>',
@@ -140,6 +144,11 @@ def checks(one: Recipe) -> None:
                 st.html(_check(check))
 
 
+@lru_cache
+def _audited(identifier: str) -> tuple[Check, ...]:
+    return tuple(audit(recipe(identifier)))
+
+
 def _check_card(check: Check) -> None:
     with st.container(border=True, gap=None):
         st.markdown(f"{verdict_icon(check.status)} **{_(STATUS_WORDS.get(check.status, check.status))}**")
@@ -150,9 +159,7 @@ def _check(check: Check) -> str:
     tone = colours()
     claimed = ""
     if check.claimed not in (None, "", "-"):
-        claimed = (
-            f"<span>{html.escape(_('claimed'))} <b>{html.escape(value_text('', check.claimed))}</b></span>"
-        )
+        claimed = f"<span>{html.escape(_('claimed'))} <b>{html.escape(value_text('', check.claimed))}</b></span>"
     parts = [
         f"<div>{html.escape(_(check.name))}</div>",
         f'<div class="lab-flow">{claimed}<span style="color:{tone.computed}">{html.escape(_("computed"))} '
@@ -177,26 +184,23 @@ def _inputs(inputs: Any) -> str:
     """The numbers that went into a formula; for a range, those of each of its corners."""
     sets = inputs if isinstance(inputs, list) else [inputs]
     return "; ".join(
-        ", ".join(f"{input_name(key)} = {value_text(key, value)}" for key, value in one.items())
-        for one in sets
+        ", ".join(f"{input_name(key)} = {value_text(key, value)}" for key, value in one.items()) for one in sets
     )
 
 
 def _standing(found: Sequence[Check]) -> str:
     """How many checks hold, fail or are implausible, in words."""
-    counts = {
-        status: sum(check.status == status for check in found) for status in ("holds", "fails", "implausible")
-    }
+    counts = {status: sum(check.status == status for check in found) for status in ("holds", "fails", "implausible")}
     parts = []
     if counts["holds"]:
-        parts.append(
-            f":green[:material/check_circle:] {ngettext('{count} holds', '{count} hold', counts['holds'])}"
-        )
+        parts.append(f":green[:material/check_circle:] {ngettext('{count} holds', '{count} hold', counts['holds'])}")
     if counts["fails"]:
         parts.append(f":red[:material/cancel:] {ngettext('{count} fails', '{count} fail', counts['fails'])}")
     if counts["implausible"]:
         text = ngettext("{count} implausible", "{count} implausible", counts["implausible"])
         parts.append(f":orange[:material/help:] {text}")
+    if not parts and found:
+        return f":gray[{ngettext('{count} figure, no claim', '{count} figures, no claim', len(found))}]"
     return "  ".join(parts) or f":gray[{_('nothing to check')}]"
 
 
@@ -216,15 +220,13 @@ def value_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, Mapping):
-        return ", ".join(
-            f"{field_name(str(key))}: {value_text(str(key), item)}" for key, item in value.items()
-        )
+        return ", ".join(f"{field_name(str(key))}: {value_text(str(key), item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(value_text(name, item) for item in value)
     if isinstance(value, float) and (name in _RATES or 0 < abs(value) < 1e-3):
         return learning_rate(value)
     if isinstance(value, int | float):
-        return number(value, len(f"{value:.4g}".partition(".")[2]))
+        return number(value, 0 if abs(value) >= 1000 else len(f"{value:.4g}".partition(".")[2]))
     return str(value)
 
 

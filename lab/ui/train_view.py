@@ -91,9 +91,7 @@ def elsewhere(spec: RunSpec) -> None:
             on_click="ignore",
         )
         st.caption(_("On the command line, with the file:"))
-        st.code(
-            f"python -m lab train --spec {spec.recipe or 'run'}.yaml --wait", language=None, wrap_lines=True
-        )
+        st.code(f"python -m lab train --spec {spec.recipe or 'run'}.yaml --wait", language=None, wrap_lines=True)
         st.caption(_("Or with its settings spelled out:"))
         st.code(command(spec), language=None, wrap_lines=True)
 

@@ -57,9 +57,7 @@ def find(identifier: str) -> Upload:
     """The upload with this id. Raises NotFoundError when there is none, or no longer."""
     record = read_json(_folder() / identifier / "upload.json") if is_id(identifier) else None
     if not record:
-        raise NotFoundError(
-            N_("This uploaded file is no longer here."), where="upload", next=N_("Upload it again.")
-        )
+        raise NotFoundError(N_("This uploaded file is no longer here."), where="upload", next=N_("Upload it again."))
     return Upload(identifier, _folder() / identifier / Path(record["file"]).name, str(record["name"]))
 
 

@@ -1,0 +1,128 @@
+"""The data page: a file goes in, what is in it is shown, and exactly what will be trained."""
+
+import pytest
+from page_driver import address, html_of, markdown_of, open_page, text_of
+
+from lab.json_io import read_json
+from lab.runs import client, registry
+from lab.ui import uploads
+
+EVIL = "![x](https://example.org/x.png) <img src=x onerror=alert(1)>"
+CSV = "id,question,answer\n" + "".join(
+    f'{i},How do I reset item {i}?,"Open *Settings*, choose item {i}. -- Done."\n' for i in range(40)
+)
+CSV += f'40,"{EVIL}",Nothing.\n41,,An answer without a question.\n42,How do I reset item 1?,'
+CSV += '"Open *Settings*, choose item 1. -- Done."\n'
+
+
+def give(app, name, content):
+    """Hand over a file, as a person does."""
+    app.file_uploader[0].upload(name, content.encode() if isinstance(content, str) else content)
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.fixture
+def uploaded():
+    return give(open_page("data"), "faq.csv", CSV)
+
+
+def test_an_upload_lies_on_disk_and_the_page_forgets_its_bytes(uploaded, lab_home):
+    kept = uploads.find(address(uploaded, "upload"))
+    assert kept.path.is_relative_to(lab_home / "uploads")
+    assert kept.path.read_text() == CSV
+    assert kept.name == "faq.csv"
+    assert not uploaded.file_uploader  # the widget that held the bytes is gone
+
+
+def test_the_guess_is_shown_and_can_be_changed(uploaded):
+    selected = {box.label: box.value for box in uploaded.selectbox}
+    assert selected["The rows are"] == "question-answer"
+    assert (selected["Question"], selected["Answer"], selected["Context"]) == ("question", "answer", None)
+    kind = next(box for box in uploaded.selectbox if box.label == "The rows are")
+    kind.set_value("prompt-completion").run()
+    assert not uploaded.exception
+    assert uploaded.button(key="data-prepare").disabled
+    assert uploaded.button(key="data-prepare").label == "Choose the column: Prompt"
+
+
+def test_what_is_wrong_is_told_with_its_line(uploaded):
+    assert "Line 43: " in text_of(uploaded)
+
+
+def test_a_broken_file_is_refused_with_its_line_and_a_way_out():
+    app = give(open_page("data"), "broken.jsonl", '{"question": "a", "answer": "b"}\n{"question": \n')
+    shown = text_of(app)
+    assert "line 2" in shown.lower()
+    assert not [button for button in app.button if button.key == "data-prepare"]
+
+
+def test_a_file_in_an_old_encoding_can_be_named():
+    app = give(open_page("data"), "windows.csv", "question,answer\nété,réponse\n".encode("cp1252"))
+    assert "not UTF-8" in text_of(app)
+    box = next(box for box in app.selectbox if box.label == "Encoding")
+    box.set_value("cp1252").run()
+    assert not app.exception
+    assert "question and answer" in text_of(app)
+
+
+def test_text_of_a_file_never_becomes_markdown(uploaded):
+    assert "example.org" not in markdown_of(uploaded)
+    assert "<img" not in html_of(uploaded)
+
+
+def test_an_upload_that_is_gone_is_said_so():
+    app = open_page("data", upload="01JZZZZZZZZZZZZZZZZZZZZZZZ")
+    assert "no longer here" in text_of(app)
+    assert app.file_uploader  # and a new one can be given
+
+
+@pytest.mark.slow
+def test_preparing_shows_what_is_kept_and_what_is_trained(uploaded):
+    uploaded.number_input(key="set-data.max_length").set_value(64).run()
+    uploaded.button(key="data-prepare").click().run()
+    assert not uploaded.exception
+    run = address(uploaded, "prepare")
+    assert client.show(run)["kind"] == "prepare"
+    assert client.wait(run, timeout=200).state == "succeeded"
+
+    uploaded.run()
+    assert not uploaded.exception
+    dataset = address(uploaded, "dataset")
+    record = registry.dataset(dataset)
+    assert record["rows"]["read"] == 43
+    assert record["dropped"] == {"empty question": 1, "duplicate": 1}
+    shown = text_of(uploaded)
+    assert "**43**" in shown and "**41**" in shown
+    assert "without a question" in shown and "repeating an earlier row" in shown
+    assert "The maximum length is 64." in shown
+    assert uploaded.get("vega_lite_chart")
+
+    preview = read_json(registry.dataset_path(dataset) / "preview.json")
+    trained = "".join(text for text, marked in preview[0]["segments"] if marked)
+    assert "lab-trained" in html_of(uploaded)
+    assert "Open *Settings*" in trained and "How do I" not in trained
+
+    uploaded.button(key="data-train").click().run()
+    assert not uploaded.exception
+    assert uploaded.title[0].value == "Train"
+    assert uploaded.selectbox(key="set-data.source").value == dataset
+
+
+@pytest.mark.slow
+def test_a_preparation_can_be_stopped():
+    app = give(open_page("data"), "faq.csv", CSV)
+    app.button(key="data-prepare").click().run()
+    run = address(app, "prepare")
+    app.button(key="data-stop").click().run()
+    assert not app.exception
+    assert client.wait(run, timeout=200).state in ("cancelled", "succeeded")
+
+
+def test_the_demo_set_can_be_looked_at_without_any_upload():
+    app = open_page("data")
+    app.segmented_control(key="data-source").set_value("demo").run()
+    assert not app.exception
+    assert "question and answer" in text_of(app)
+    assert app.button(key="data-prepare-demo").label == "Prepare"

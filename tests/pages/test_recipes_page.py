@@ -1,0 +1,101 @@
+"""The recipes page: a list that can be searched, and each recipe with what was said, published and computed."""
+
+import json
+
+import pytest
+from page_driver import html_of, open_page, text_of
+
+from lab.catalogue.recipes import recipes
+from lab.models.location import locate
+from lab.ui.recipe_view import _linked
+
+ASKED_FOR = (
+    "alpaca",
+    "vicuna",
+    "dolly_v2",
+    "alpaca_lora",
+    "gpt2_large_qa_qlora",
+    "llama32_1b_qa_qlora",
+    "demo",
+)
+
+
+def shown_recipes(app):
+    return [button.key.removeprefix("recipe-") for button in app.button if button.key.startswith("recipe-")]
+
+
+def test_the_list_shows_every_recipe():
+    app = open_page("recipes")
+    shown = shown_recipes(app)
+    assert set(ASKED_FOR) <= set(shown)
+    assert len(shown) == len(recipes())
+
+
+def test_search_and_filters_narrow_the_list():
+    app = open_page("recipes")
+    app.text_input(key="recipes-search").set_value("alpaca").run()
+    found = shown_recipes(app)
+    assert "alpaca" in found and "vicuna" not in found
+    app.text_input(key="recipes-search").set_value("").run()
+    app.multiselect(key="recipes-method").set_value(["full"]).run()
+    found = shown_recipes(app)
+    assert "alpaca" in found and "alpaca_lora" not in found
+    app.text_input(key="recipes-search").set_value("no such thing").run()
+    assert not shown_recipes(app)
+    assert "No recipe matches" in str(app.info[0].value)
+
+
+def test_a_recipe_opens_from_the_list():
+    app = open_page("recipes")
+    app.button(key="recipe-alpaca").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Alpaca (Stanford)"
+
+
+@pytest.mark.parametrize("name", [one.id for one in recipes()])
+def test_every_recipe_can_be_read(name):
+    app = open_page("recipes", recipe=name)
+    assert app.title[0].value
+    assert "Computed" in html_of(app)
+
+
+def test_alpaca_sets_the_document_the_publication_and_the_arithmetic_side_by_side():
+    shown = html_of(open_page("recipes", recipe="alpaca"))
+    assert "document 000 L47" in shown  # a described value with its line
+    assert "stanford_alpaca: README.md" in shown  # a published value with its source
+    assert "not published" in shown
+    assert "3,000" in shown and "1,219" in shown  # claimed and computed steps
+    assert "examples × epochs / effective batch" in shown
+    assert "examples = 52,002" in shown
+
+
+def test_a_recipe_that_does_not_exist_is_said_so():
+    app = open_page("recipes", recipe="<b>nothing</b>")
+    assert "There is no recipe called" in text_of(app)
+    assert "<b>nothing</b>" not in html_of(app)
+
+
+@pytest.mark.parametrize(("button", "title"), [("recipe-plan", "Plan"), ("recipe-train", "Train")])
+def test_a_recipe_goes_on_to_plan_or_training(button, title, lab_home):
+    app = open_page("recipes", recipe="alpaca_lora")
+    app.button(key=button).click().run()
+    assert not app.exception
+    assert app.title[0].value == title
+    assert app.selectbox(key="draft-recipe").value == "alpaca_lora"
+    assert json.loads((lab_home / "draft.json").read_text())["recipe"] == "alpaca_lora"
+
+
+def test_a_source_becomes_a_link_and_nothing_else_does():
+    drawn = _linked("tatsu-lab/stanford_alpaca:README.md@761dc5b; <script>alert(1)</script> javascript:alert(2)")
+    assert 'href="https://github.com/tatsu-lab/stanford_alpaca/blob/761dc5b/README.md"' in drawn
+    assert "<script>" not in drawn
+    assert drawn.count("<a ") == 1
+
+
+@pytest.mark.parametrize("name", ASKED_FOR)
+def test_the_recipes_asked_for_name_a_model_and_settings_that_the_lab_can_plan(name):
+    app = open_page("recipes", recipe=name)
+    app.button(key="recipe-plan").click().run()
+    assert not app.exception
+    assert "Effective batch" in text_of(app)
+    assert locate(next(one for one in recipes() if one.id == name).run["model"]["source"])

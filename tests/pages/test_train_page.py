@@ -1,0 +1,116 @@
+"""The train page: a short form, and two buttons that say what is missing."""
+
+import json
+import shlex
+
+from page_driver import go, keep_draft, open_page, text_of
+
+from lab import spec as specs
+from lab.runs import client
+from lab.spec import RunSpec
+
+
+def labels(app):
+    return app.button(key="train-short").label, app.button(key="train-full").label
+
+
+def test_with_the_demo_nothing_is_missing():
+    app = open_page("train")
+    assert labels(app) == ("Start a short run (30 steps)", "Start training")
+    assert not app.button(key="train-full").disabled
+
+
+def test_the_buttons_name_the_model_when_there_is_none():
+    app = open_page("train")
+    app.selectbox(key="set-model.source").set_value(None).run()
+    assert not app.exception
+    assert labels(app) == ("Short run: choose a model", "Choose a model")
+    assert app.button(key="train-short").disabled
+    assert app.button(key="train-full").disabled
+
+
+def test_a_folder_that_is_no_model_is_explained_at_the_field(tmp_path):
+    folder = tmp_path / "not-a-model"
+    folder.mkdir()
+    keep_draft({"model.source": str(folder)})
+    app = open_page("train")
+    assert labels(app)[1] == "Choose another model"
+    assert r"config\.json" in text_of(app)
+
+
+def test_a_model_folder_can_be_trained(tiny_llama):
+    keep_draft({"model.source": str(tiny_llama)})
+    app = open_page("train")
+    assert labels(app)[1] == "Start training"
+
+
+def test_the_buttons_name_the_data_when_there_is_none():
+    app = open_page("train")
+    app.selectbox(key="set-data.source").set_value(None).run()
+    assert not app.exception
+    assert labels(app)[1] == "Choose the data"
+
+
+def test_a_data_set_that_is_gone_is_explained():
+    keep_draft({"data.source": "01JZZZZZZZZZZZZZZZZZZZZZZZ"})
+    app = open_page("train")
+    assert labels(app)[1] == "Choose other data"
+    assert "There is no data set" in text_of(app)
+
+
+def test_the_buttons_name_a_setting_that_is_wrong():
+    app = open_page("train")
+    app.text_input(key="set-schedule.learning_rate").set_value("0.5").run()
+    assert not app.exception
+    assert labels(app) == ("Short run: correct the learning rate", "Correct the learning rate")
+    app.text_input(key="set-schedule.learning_rate").set_value("2e-4").run()
+    assert labels(app)[1] == "Start training"
+
+
+def test_what_cannot_run_today_goes_back_to_what_can_in_one_press():
+    app = open_page("plan")
+    app.number_input(key="set-resources.devices").set_value(6).run()
+    go(app, "train")
+    assert labels(app)[1] == "Correct the devices"
+    app.button(key="train-fix").click().run()
+    assert labels(app)[1] == "Start training"
+
+
+def test_the_summary_says_what_will_happen_before_the_start():
+    shown = text_of(open_page("train"))
+    for name in ("Effective batch", "Optimizer steps", "Trained share", "Memory", "Time"):
+        assert name in shown
+    assert "assumed speed" in shown
+
+
+def test_the_form_shows_seven_inputs_and_the_others_one_click_away():
+    app = open_page("train")
+    inputs = [*app.selectbox, *app.number_input, *app.text_input, *app.checkbox]
+    assert len(inputs) == 7
+    assert "Expert settings" in [expander.label for expander in app.expander]
+
+
+def test_starting_makes_one_run_however_often_it_is_pressed():
+    app = open_page("train")
+    app.button(key="train-short").click().run()
+    assert not app.exception
+    runs = client.list_runs()
+    assert len(runs) == 1
+    assert runs[0].short
+    assert client.show(runs[0].id)["spec"]["schedule"]["learning_rate"] == 2e-4
+    go(app, "train").button(key="train-short").click().run()  # the second half of a double click
+    assert [run.id for run in client.list_runs()] == [runs[0].id]
+
+
+def test_the_command_starts_the_same_run(lab_home):
+    app = open_page("train")
+    app.text_input(key="set-schedule.learning_rate").set_value("1e-3").run()
+    app.selectbox(key="set-method.name").set_value("full").run()
+    command = next(code.value for code in app.code if "--set" in code.value)
+    words = shlex.split(command)
+    pairs = [words[index + 1] for index, word in enumerate(words) if word == "--set"]
+    built = specs.with_overrides(RunSpec(), specs.read_overrides(pairs))
+    assert built.schedule.learning_rate == 1e-3
+    assert built.method.name == "full"
+    kept = json.loads((lab_home / "draft.json").read_text())
+    assert set(kept["values"]) == {"schedule.learning_rate", "method.name"}
