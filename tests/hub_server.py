@@ -73,9 +73,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.route(path)
         except Refusal as refusal:
             code = {"X-Error-Code": refusal.code} if refusal.code else {}
-            self.answer(
-                {"error": refusal.message}, refusal.status, code | {"X-Error-Message": refusal.message}
-            )
+            self.answer({"error": refusal.message}, refusal.status, code | {"X-Error-Message": refusal.message})
         self.hub.calls.append((self.command, path, self.status))
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
@@ -98,9 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(401, "Invalid user token.")
         return self.hub.accounts[token]
 
-    def answer(
-        self, body: Any, status: int = 200, headers: dict[str, str] | None = None, size: int = -1
-    ) -> None:
+    def answer(self, body: Any, status: int = 200, headers: dict[str, str] | None = None, size: int = -1) -> None:
         """Send bytes as they are and anything else as JSON; `size` is the length to claim for a HEAD."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.status = status
@@ -158,9 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         repo_id, new = self.hub.create(self.signed_in(), asked["name"], asked.get("organization"), private)
         url = {"url": f"{self.hub.base}/{repo_id}", "name": repo_id, "id": "0" * 24}
-        self.answer(
-            url if new else url | {"error": "You already created this model repo"}, 200 if new else 409
-        )
+        self.answer(url if new else url | {"error": "You already created this model repo"}, 200 if new else 409)
 
     def model_call(self, repo_id: str, parts: list[str]) -> None:
         call, revision = parts[0], parts[1] if len(parts) > 1 else "main"
@@ -230,9 +224,7 @@ class Handler(BaseHTTPRequestHandler):
             elif item["key"] == "deletedFile":
                 files.pop(value["path"], None)
         sha = repo.commit(files, title)
-        self.answer(
-            {"success": True, "commitOid": sha, "commitUrl": f"{self.hub.base}/{repo_id}/commit/{sha}"}
-        )
+        self.answer({"success": True, "commitOid": sha, "commitUrl": f"{self.hub.base}/{repo_id}/commit/{sha}"})
 
     def tree(self, files: dict[str, Blob], folder: str) -> None:
         prefix = f"{folder}/" if folder else ""

@@ -109,9 +109,7 @@ class Hub:
                 self.faults[number] = (wanted, pattern, status, times - 1)
                 raise Refusal(status, "a fault that the test asked for")
 
-    def create(
-        self, account: Account, name: str, organization: str | None, private: bool
-    ) -> tuple[str, bool]:
+    def create(self, account: Account, name: str, organization: str | None, private: bool) -> tuple[str, bool]:
         """Make a repository; answers its id and whether it was new."""
         owner = organization or account.name
         if owner not in (account.name, *account.orgs):
@@ -147,9 +145,7 @@ class Hub:
         """The blob of a large file whose content has arrived. Raises Refusal when it has not."""
         xet = "" if self.lfs_path(sha256).exists() else self._xet_hash(sha256)
         if xet is None:
-            raise Refusal(
-                400, "Your push was rejected because an LFS pointer pointed to a file that does not exist"
-            )
+            raise Refusal(400, "Your push was rejected because an LFS pointer pointed to a file that does not exist")
         return Blob.large(sha256, size, xet)
 
     def _xet_hash(self, sha256: str) -> str | None:

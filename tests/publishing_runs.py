@@ -34,9 +34,7 @@ def finished_run(base: Path | str, *, adapter: bool = True, seed: int = 1, **set
         "versions": {"torch": "2.13.0"},
     }
     data = {"template": "question-answer", "kind": "question-answer"}
-    write_json(
-        directory / "result.json", result | {"adapter": adapter, "data": data, "final": {"eval_loss": 0.442}}
-    )
+    write_json(directory / "result.json", result | {"adapter": adapter, "data": data, "final": {"eval_loss": 0.442}})
     return run_id
 
 
@@ -50,9 +48,7 @@ def save_weights(base: Path, folder: Path, *, adapter: bool, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if adapter:
-            config = LoraConfig(
-                task_type="CAUSAL_LM", r=4, target_modules="all-linear", init_lora_weights=False
-            )
+            config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear", init_lora_weights=False)
             model = get_peft_model(model, config)
         else:
             with torch.no_grad():

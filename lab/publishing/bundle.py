@@ -80,9 +80,7 @@ def write_spec(target: Path, spec: RunSpec, base: Base) -> None:
     if os.sep in spec.data.source and Path(spec.data.source).expanduser().exists():
         tree["data"]["source"] = Path(spec.data.source).name
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
-    (target / "spec.yaml").write_text(
-        "# The settings of the run, for the Fine-Tuning Lab.\n" + text, encoding="utf-8"
-    )
+    (target / "spec.yaml").write_text("# The settings of the run, for the Fine-Tuning Lab.\n" + text, encoding="utf-8")
 
 
 def inspect(folder: Path, token: str = "") -> None:
@@ -156,12 +154,7 @@ def _absolute_path(value: Any) -> str:
         return next((found for item in value.values() if (found := _absolute_path(item))), "")
     if isinstance(value, list):
         return next((found for item in value if (found := _absolute_path(item))), "")
-    if (
-        isinstance(value, str)
-        and value.startswith(("/", "~/"))
-        and "\n" not in value
-        and len(Path(value).parts) > 2
-    ):
+    if isinstance(value, str) and value.startswith(("/", "~/")) and "\n" not in value and len(Path(value).parts) > 2:
         return value
     return ""
 

@@ -117,9 +117,7 @@ def _results(facts: Facts) -> str:
     count = tuned.get("count")
     how = f"On {count} held-out prompts" if count else "On held-out rows"
     decoding = facts.summary.get("decoding")
-    told = (
-        f", {decoding} decoding, at most {facts.summary.get('max_new_tokens')} new tokens" if decoding else ""
-    )
+    told = f", {decoding} decoding, at most {facts.summary.get('max_new_tokens')} new tokens" if decoding else ""
     return f"{how}{told}; none of them was trained on.\n\n" + _table(("", "base", "tuned"), rows)
 
 
@@ -128,11 +126,7 @@ def _recipe(facts: Facts) -> str:
     schedule, method = spec.schedule, spec.method
     rows: list[tuple[str, object]] = [("method", method.name)]
     if facts.adapter or facts.merged:
-        targets = (
-            method.target_modules
-            if isinstance(method.target_modules, str)
-            else ", ".join(method.target_modules)
-        )
+        targets = method.target_modules if isinstance(method.target_modules, str) else ", ".join(method.target_modules)
         rows += [
             ("rank / alpha / dropout", f"{method.rank} / {method.alpha} / {method.dropout:g}"),
             ("target modules", targets),
@@ -150,8 +144,7 @@ def _recipe(facts: Facts) -> str:
         ("learning rate", f"{schedule.learning_rate:g}, {schedule.scheduler}, warmup {schedule.warmup:g}"),
         (
             "optimizer",
-            f"{schedule.optimizer}, weight decay {schedule.weight_decay:g}, "
-            f"clipping {schedule.max_grad_norm:g}",
+            f"{schedule.optimizer}, weight decay {schedule.weight_decay:g}, clipping {schedule.max_grad_norm:g}",
         ),
         ("maximum length", f"{spec.data.max_length} tokens"),
         ("loss", "on the answer only" if spec.data.completion_only else "on prompt and answer"),
@@ -175,9 +168,7 @@ def _data(facts: Facts) -> str:
     elif facts.spec.data.source == "demo":
         what = DEMO_DATA
     else:
-        what = (
-            f"The data set {plain(data.get('name') or 'of its owner')}, which is not part of this repository"
-        )
+        what = f"The data set {plain(data.get('name') or 'of its owner')}, which is not part of this repository"
     lines = [what + "."]
     table = [
         ("kind", data.get("kind")),
@@ -196,9 +187,7 @@ def _data(facts: Facts) -> str:
 
 
 def _limits(facts: Facts) -> str:
-    prompt = (
-        " Prompts in another form than the one above were not seen in the tuning." if facts.prompt else ""
-    )
+    prompt = " Prompts in another form than the one above were not seen in the tuning." if facts.prompt else ""
     return (
         "Fine-tuning teaches a form and a subject; it does not check facts. The model states wrong things in "
         f"the same tone as right ones, and has the errors and bias of the base model.{prompt} The figures "

@@ -128,9 +128,7 @@ class Hub:
                 why=self._reason(error),
             ) from None
         except (RuntimeError, ValueError) as error:  # hf_xet and the checks of huggingface_hub itself
-            raise LabError(
-                N_("The upload failed: {why}."), where=repository, why=self._reason(error)
-            ) from None
+            raise LabError(N_("The upload failed: {why}."), where=repository, why=self._reason(error)) from None
 
     def _refusal(self, error: HfHubHTTPError, repository: str) -> LabError:
         status, why = error.response.status_code, self._reason(error)
@@ -210,9 +208,7 @@ def _account(answer: dict[str, Any]) -> Account:
     scopes = (access.get("fineGrained") or {}).get("scoped") or []
     writes = any("repo.write" in (scope.get("permissions") or []) for scope in scopes)
     orgs = [org["name"] for org in answer.get("orgs") or [] if org.get("roleInOrg") != "read"]
-    return Account(
-        str(answer["name"]), writes if limited else access.get("role") != "read", tuple(orgs), limited
-    )
+    return Account(str(answer["name"]), writes if limited else access.get("role") != "read", tuple(orgs), limited)
 
 
 def _same(path: Path, sibling: Any) -> bool:
@@ -221,9 +217,7 @@ def _same(path: Path, sibling: Any) -> bool:
         return False
     if sibling.lfs is not None:
         return bool(sibling.lfs.sha256 == _digest(path, hashlib.sha256()))
-    return bool(
-        sibling.blob_id == _digest(path, hashlib.sha1(b"blob %d\0" % sibling.size, usedforsecurity=False))
-    )
+    return bool(sibling.blob_id == _digest(path, hashlib.sha1(b"blob %d\0" % sibling.size, usedforsecurity=False)))
 
 
 def _digest(path: Path, digest: Any) -> str:

@@ -22,9 +22,7 @@ def full_name(repository: str, owner: str) -> str:
         raise InputError(
             N_("{repository} is not a name of a repository."),
             where="repository",
-            allowed=N_(
-                "Allowed: name or owner/name, of letters, digits and - _ . , at most 96 characters each."
-            ),
+            allowed=N_("Allowed: name or owner/name, of letters, digits and - _ . , at most 96 characters each."),
             repository=repository[:200],
         )
     return "/".join(parts) if len(parts) == 2 else f"{owner}/{parts[0]}"

@@ -49,9 +49,7 @@ class Request:
     @classmethod
     def of(cls, parameters: dict[str, Any]) -> Request:
         """Read the parameters. Raises InputError for what is missing or wrong."""
-        known = {
-            name: parameters[name] for name in cls.__dataclass_fields__ if parameters.get(name) is not None
-        }
+        known = {name: parameters[name] for name in cls.__dataclass_fields__ if parameters.get(name) is not None}
         for name in ("run", "repository"):
             if not known.get(name):
                 raise InputError(N_("A publication needs {name}."), where=name, name=name)
@@ -171,9 +169,7 @@ def _check_visibility(hub: Hub, repository: str, *, asked: bool, found: bool) ->
         )
 
 
-def _make_bundle(
-    folder: Path, source: RunDirectory, base: Base, request: Request, repository: str, token: str
-) -> None:
+def _make_bundle(folder: Path, source: RunDirectory, base: Base, request: Request, repository: str, token: str) -> None:
     adapter = (source.final_path / "adapter_config.json").is_file()
     merged = adapter and request.what == "merged"
     if merged:
@@ -215,9 +211,7 @@ def _upload(hub: Hub, repository: str, folder: Path, request: Request, events: E
     hub.create(repository, private=request.private)
     # Asked again: another program may have made it meanwhile, or an organisation decides on visibility.
     _check_visibility(hub, repository, asked=request.private, found=bool(hub.visibility(repository)))
-    hub.upload(
-        repository, folder, message="Publish with the Fine-Tuning Lab", replaced=bundle.replaced_patterns()
-    )
+    hub.upload(repository, folder, message="Publish with the Fine-Tuning Lab", replaced=bundle.replaced_patterns())
 
 
 def _prompt(source: RunDirectory) -> Prompt | None:
@@ -236,9 +230,7 @@ def _prompt(source: RunDirectory) -> Prompt | None:
 
 def _data(source: RunDirectory) -> dict[str, Any]:
     """What is known of the data: what the run reports, and the record of a prepared data set or file."""
-    told = {
-        name: value for name, value in ((source.result or {}).get("data") or {}).items() if value is not None
-    }
+    told = {name: value for name, value in ((source.result or {}).get("data") or {}).items() if value is not None}
     name = source.spec.data.source
     if is_data_on_hub(name):
         return told | {"hub": name}

@@ -53,9 +53,7 @@ def figures(comparison: Comparison) -> list[str]:
         ("held-out loss", _number(comparison.base.loss), _number(comparison.tuned.loss)),
         ("perplexity", _number(comparison.base.perplexity), _number(comparison.tuned.perplexity)),
     ]
-    rows += [
-        (label, _rate(comparison.base, name), _rate(comparison.tuned, name)) for name, label in RATES.items()
-    ]
+    rows += [(label, _rate(comparison.base, name), _rate(comparison.tuned, name)) for name, label in RATES.items()]
     shown = [f"| {label} | {base} | {tuned} |" for label, base, tuned in rows if (base, tuned) != ("", "")]
     return ["| | base | tuned |", "|---|---|---|", *shown]
 

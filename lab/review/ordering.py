@@ -44,9 +44,7 @@ _TESTS: dict[str, Callable[[Pair], bool]] = {
 }
 
 
-def arrange(
-    pairs: Iterable[Pair], *, order: str = "asked", show: str = "all", search: str = ""
-) -> list[Pair]:
+def arrange(pairs: Iterable[Pair], *, order: str = "asked", show: str = "all", search: str = "") -> list[Pair]:
     """The pairs that pass filter `show` and contain the words of `search`, in `order`; ties stay as asked.
 
     Raises InputError for an order or a filter that does not exist.

@@ -32,9 +32,7 @@ def _known_kind(source: RunDirectory) -> str | None:
         return "question-answer"
     if is_id(name):
         return str(dataset(name)["kind"])
-    record = (
-        read_json(source.path / "data" / "dataset.json") or {}
-    )  # of a file that was prepared for this run
+    record = read_json(source.path / "data" / "dataset.json") or {}  # of a file that was prepared for this run
     return record.get("kind")
 
 

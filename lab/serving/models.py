@@ -60,9 +60,7 @@ class Models:
                     found[name] += self._generated(model, batch, request, interrupted)
                     on_answer(sum(map(len, found.values())))
         return [
-            _output(prompt, name, *found[name][i])
-            for i, prompt in enumerate(request.prompts)
-            for name in request.which
+            _output(prompt, name, *found[name][i]) for i, prompt in enumerate(request.prompts) for name in request.which
         ]
 
     def _load(self, source: RunDirectory) -> None:

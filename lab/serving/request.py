@@ -35,18 +35,12 @@ class Request:
         which = _or(asked.get("which"), list(MODELS))
         length = _or(asked.get("max_new_tokens"), spec.evaluation.max_new_tokens)
         temperature, seed = _or(asked.get("temperature"), 0.0), _or(asked.get("seed"), spec.seed)
-        _check(
-            _are_prompts(prompts), "prompts", N_("1 to 1,000 texts of at most 100,000 characters, none empty")
-        )
+        _check(_are_prompts(prompts), "prompts", N_("1 to 1,000 texts of at most 100,000 characters, none empty"))
         _check(_are_models(which), "which", N_("base, tuned, or both"))
         _check(_is_whole(length, 1, LONGEST_ANSWER), "max_new_tokens", N_("a whole number from 1 to 4,096"))
-        _check(
-            _is_number(temperature) and 0 <= temperature <= HOTTEST, "temperature", N_("a number from 0 to 5")
-        )
+        _check(_is_number(temperature) and 0 <= temperature <= HOTTEST, "temperature", N_("a number from 0 to 5"))
         _check(_is_whole(seed, 0, 2**32 - 1), "seed", N_("a whole number from 0 to 4,294,967,295"))
-        return cls(
-            tuple(prompts), tuple(name for name in MODELS if name in which), length, float(temperature), seed
-        )
+        return cls(tuple(prompts), tuple(name for name in MODELS if name in which), length, float(temperature), seed)
 
 
 def _or(value: Any, default: Any) -> Any:

@@ -29,14 +29,10 @@ def final(tmp_path: Path) -> Path:
     folder.mkdir()
     config = {"base_model_name_or_path": "/home/alice/models/base", "revision": None, "r": 16}
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({"name_or_path": "/home/alice/models/base", "a": 1})
-    )
+    (folder / "tokenizer_config.json").write_text(json.dumps({"name_or_path": "/home/alice/models/base", "a": 1}))
     (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"/home": 0, "/root": 1}}}))
     header = b'{"__metadata__":{"format":"pt"}}'
-    (folder / "adapter_model.safetensors").write_bytes(
-        len(header).to_bytes(8, "little") + header + bytes(5_000_000)
-    )
+    (folder / "adapter_model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(5_000_000))
     for unwanted in ("training_args.bin", "optimizer.pt", "README.md", "notes.txt", ".env"):
         (folder / unwanted).write_text("not for publication")
     (folder / "vocab.json").symlink_to("/etc/passwd")
@@ -68,10 +64,7 @@ def test_the_place_of_the_base_is_replaced_by_its_id(bundled: Path) -> None:
 
 def test_a_base_that_only_this_machine_has_is_named_without_its_place(final: Path, tmp_path: Path) -> None:
     bundle.fill(final, tmp_path / "bundle", FOLDER)
-    assert (
-        json.loads((tmp_path / "bundle" / "adapter_config.json").read_text())["base_model_name_or_path"]
-        is None
-    )
+    assert json.loads((tmp_path / "bundle" / "adapter_config.json").read_text())["base_model_name_or_path"] is None
 
 
 def test_settings_are_published_without_places_of_this_machine(tmp_path: Path) -> None:
@@ -110,9 +103,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize(
-    "where", ["README.md", "spec.yaml", "tokenizer.json", "chat_template.jinja", "weights"]
-)
+@pytest.mark.parametrize("where", ["README.md", "spec.yaml", "tokenizer.json", "chat_template.jinja", "weights"])
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_a_key_in_any_file_is_found_and_not_repeated(bundled: Path, where: str, key: str) -> None:
     put(bundled, where, key)
@@ -121,9 +112,7 @@ def test_a_key_in_any_file_is_found_and_not_repeated(bundled: Path, where: str, 
     assert key not in json.dumps(caught.value.as_dict())
 
 
-@pytest.mark.parametrize(
-    "where", ["README.md", "spec.yaml", "tokenizer.json", "adapter_config.json", "header"]
-)
+@pytest.mark.parametrize("where", ["README.md", "spec.yaml", "tokenizer.json", "adapter_config.json", "header"])
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_a_folder_of_a_person_in_any_file_is_found(bundled: Path, where: str, place: str) -> None:
     put(bundled, where, place)
@@ -242,9 +231,7 @@ def test_the_card_is_read_by_the_hub_as_an_adapter_of_its_base() -> None:
     card = model_card(facts(licence="mit", data={"hub": "owner/data"}))
     about = front_matter(card)
     assert about["base_model"] == "owner/model" and about["base_model_relation"] == "adapter"
-    assert (
-        about["library_name"] == "peft" and about["datasets"] == ["owner/data"] and about["license"] == "mit"
-    )
+    assert about["library_name"] == "peft" and about["datasets"] == ["owner/data"] and about["license"] == "mit"
     assert "# My \\<b\\>model\\</b\\>" in card
 
 

@@ -172,21 +172,15 @@ def test_an_adapter_is_published_privately_and_loads_back(
     for blob in repo.files.values():
         assert blob.data is None or str(tiny_llama.parent).encode() not in blob.data
 
-    phases = [
-        e["phase"] for e in tail_events(job.events_path)[0] if e["kind"] == "phase" and e["status"] == "end"
-    ]
+    phases = [e["phase"] for e in tail_events(job.events_path)[0] if e["kind"] == "phase" and e["status"] == "end"]
     assert phases == ["check", "card", "upload", "verify"]
     assert not (job.path / "bundle").exists()
 
     final = RunDirectory.of(run_id).final_path
-    told = in_fresh_process(
-        tmp_path, LOAD_BACK, "alice/manual", ALICE, str(tiny_llama), str(final), "adapter"
-    )
+    told = in_fresh_process(tmp_path, LOAD_BACK, "alice/manual", ALICE, str(tiny_llama), str(final), "adapter")
     loaded = json.loads(told)
     assert loaded["difference"] == 0 and loaded["learned"] > 1e-3
-    assert loaded["prompt_ids"] == asked_in_training(
-        tiny_llama, "Your question"
-    )  # the card's code asks as it should
+    assert loaded["prompt_ids"] == asked_in_training(tiny_llama, "Your question")  # the card's code asks as it should
 
 
 def asked_in_training(model: Path, question: str) -> list[int]:
@@ -208,22 +202,16 @@ def test_a_merged_model_needs_no_base(hub: Hub, tiny_llama: Path, tmp_path: Path
     assert {"model.safetensors", "config.json", "README.md"} <= set(repo.files)
     assert "adapter_config.json" not in repo.files
     final = RunDirectory.of(run_id).final_path
-    told = in_fresh_process(
-        tmp_path, LOAD_BACK, "lab-org/merged", ALICE, str(tiny_llama), str(final), "merged"
-    )
+    told = in_fresh_process(tmp_path, LOAD_BACK, "lab-org/merged", ALICE, str(tiny_llama), str(final), "merged")
     assert json.loads(told)["difference"] < 1e-4 and json.loads(told)["learned"] > 1e-3
 
 
-def test_publishing_again_replaces_what_the_lab_published_and_keeps_the_rest(
-    hub: Hub, tiny_llama: Path
-) -> None:
+def test_publishing_again_replaces_what_the_lab_published_and_keeps_the_rest(hub: Hub, tiny_llama: Path) -> None:
     hub.create(Account("alice"), "manual", None, private=True)
     repo = hub.repos["alice/manual"]
     from hub_state import Blob
 
-    repo.commit(
-        repo.files | {"NOTES.md": Blob.small(b"mine"), "model.safetensors": Blob.small(b"old")}, "by hand"
-    )
+    repo.commit(repo.files | {"NOTES.md": Blob.small(b"mine"), "model.safetensors": Blob.small(b"old")}, "by hand")
     assert publish(finished_run(tiny_llama), base_model=BASE).error(1) is None
     assert repo.files["NOTES.md"].data == b"mine"
     assert "model.safetensors" not in repo.files  # it would be loaded instead of the adapter
@@ -306,9 +294,7 @@ def test_a_key_among_the_files_stops_the_upload(hub: Hub, tiny_llama: Path) -> N
     ("status", "sentence"),
     [(500, "The Hub answered 500"), (403, "may not do that in alice/manual"), (402, "no room")],
 )
-def test_a_hub_in_trouble_is_told_in_a_sentence(
-    hub: Hub, tiny_llama: Path, status: int, sentence: str
-) -> None:
+def test_a_hub_in_trouble_is_told_in_a_sentence(hub: Hub, tiny_llama: Path, status: int, sentence: str) -> None:
     hub.fail("GET", "/api/models/alice/manual", status, times=20)
     assert sentence in refusal(publish(finished_run(tiny_llama), base_model=BASE))
 
@@ -317,9 +303,7 @@ def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(
     hub: Hub, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert "http://127.0.0.1:9 cannot be reached" in refusal(
-        publish(finished_run(tiny_llama), base_model=BASE)
-    )
+    assert "http://127.0.0.1:9 cannot be reached" in refusal(publish(finished_run(tiny_llama), base_model=BASE))
 
 
 def test_a_page_can_ask_who_a_token_belongs_to(hub: Hub) -> None:

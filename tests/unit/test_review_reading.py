@@ -129,9 +129,7 @@ def test_a_run_without_answers_says_when_they_come(tmp_path: Path) -> None:
         ("asked", "all", ".*", []),  # words, never a pattern
     ],
 )
-def test_arranging_the_pairs(
-    comparison: Comparison, order: str, show: str, search: str, expected: list[int]
-) -> None:
+def test_arranging_the_pairs(comparison: Comparison, order: str, show: str, search: str, expected: list[int]) -> None:
     shown = arrange(comparison.pairs, order=order, show=show, search=search)
     assert [pair.index for pair in shown] == expected
 

@@ -31,9 +31,7 @@ def job(run_id: str, **parameters: Any) -> RunDirectory:
     """A run directory of kind generate."""
     directory = RunDirectory(runs_folder() / new_id())
     directory.attempt_path(1).mkdir(parents=True)
-    write_json(
-        directory.path / "request.json", {"kind": "generate", "parameters": {"run": run_id, **parameters}}
-    )
+    write_json(directory.path / "request.json", {"kind": "generate", "parameters": {"run": run_id, **parameters}})
     return directory
 
 
@@ -58,9 +56,7 @@ def direct(folder: Path, prompt: str, new_tokens: int, adapter: Path | None = No
     # This tokenizer joins a blank and the word after it: the blank after "Answer:" is the model's to write.
     ids = tokenizer(f"### Question: {prompt}\n### Answer:", return_tensors="pt").input_ids
     with torch.no_grad():
-        output = model.eval().generate(
-            input_ids=ids, max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
-        )
+        output = model.eval().generate(input_ids=ids, max_new_tokens=new_tokens, do_sample=False, pad_token_id=0)
     return tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
 
 
@@ -69,9 +65,7 @@ def test_both_models_answer_as_plain_libraries_do_with_one_copy_of_the_base(tiny
     directory = job(run_id, prompts=QUESTIONS, max_new_tokens=12)
     result = run(directory, EventWriter(directory), StopFlag(), 1)
     outputs = result["outputs"]
-    assert [(o["prompt"], o["model"]) for o in outputs] == [
-        (q, m) for q in QUESTIONS for m in ("base", "tuned")
-    ]
+    assert [(o["prompt"], o["model"]) for o in outputs] == [(q, m) for q in QUESTIONS for m in ("base", "tuned")]
     final = RunDirectory.of(run_id).final_path
     assert texts(outputs[::2]) == [direct(tiny_llama, question, 12) for question in QUESTIONS]
     assert texts(outputs[1::2]) == [direct(tiny_llama, question, 12, final) for question in QUESTIONS]
@@ -184,10 +178,7 @@ def test_the_page_asks_both_models_through_a_session_that_stays(tiny_llama: Path
         session.ask_models(first, QUESTIONS[0], max_new_tokens=10**6)
 
     # A session of another run takes its place; a third question finds its own session again.
-    assert (
-        texts(session.ask_models(second, QUESTIONS[0], max_new_tokens=12, timeout_s=90))[0]
-        == outputs[0]["text"]
-    )
+    assert texts(session.ask_models(second, QUESTIONS[0], max_new_tokens=12, timeout_s=90))[0] == outputs[0]["text"]
     assert client.wait(opened[0].id, timeout=20).state == "cancelled"
     session.close_session(second)
     newest = client.list_runs(kinds=("generate",))[0].id
