@@ -23,6 +23,8 @@ LARGEST_JSON = 200 * 1024 * 1024
 LARGEST_TEMPLATE = 64 * 1024
 _WEIGHT_FILE = re.compile(r"[A-Za-z0-9._-]+\.safetensors")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+# Names that old tokenizers saved with the path of the machine they were made on; transformers no longer reads them.
+_NEVER_READ = ("special_tokens_map_file", "tokenizer_file")
 _CODE = ("auto_map", "custom_pipelines", "custom_generate")
 
 
@@ -164,11 +166,7 @@ def _no_code(value: Any, file: Path) -> None:
 def _harmless_settings(settings: dict[str, Any], file: Path) -> None:
     _no_code(settings, file)
     for key, value in settings.items():
-        if (
-            key.endswith("_file")
-            and isinstance(value, str)
-            and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", value)
-        ):
+        if key.endswith("_file") and key not in _NEVER_READ and not _is_file_name(value):
             raise InputError(
                 N_("{file} names {value} as its {key}; only a file of the same folder is allowed."),
                 where=str(file),
@@ -179,6 +177,10 @@ def _harmless_settings(settings: dict[str, Any], file: Path) -> None:
     templates = settings.get("chat_template")
     if templates and len(json.dumps(templates)) > LARGEST_TEMPLATE:
         raise _template_refused(file)
+
+
+def _is_file_name(value: Any) -> bool:
+    return not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", value) is not None
 
 
 def _small_templates(folder: Path) -> None:

@@ -151,6 +151,12 @@ def test_a_tokenizer_that_names_another_file_is_refused(folder: Path, value: str
     assert "vocab_file" in refusal(folder).message
 
 
+def test_a_path_that_no_library_reads_any_more_does_not_spoil_a_folder(folder: Path) -> None:
+    old = {"special_tokens_map_file": "/home/me/.cache/x", "tokenizer_file": "/home/me/y", "vocab_file": "vocab.txt"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(old))
+    assert check_folder(folder)
+
+
 def test_a_huge_chat_template_is_refused(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text("x" * 70_000)
     assert "chat template" in refusal(folder).message
