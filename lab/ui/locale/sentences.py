@@ -1,0 +1,49 @@
+"""What Babel collects for the catalogue: also what stands inside f-strings, and the words of formulas and recipes.
+
+Babel's own reader of Python does not look into f-strings before Python 3.12.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+import yaml
+from babel.messages.extract import extract_python
+
+Found = tuple[int, str, Any, list[str]] | tuple[int, str, Any, list[str], str | None]
+
+
+def python(file: BinaryIO, keywords: Mapping[str, Any], tags: Any, options: Any) -> Iterator[Found]:
+    """What Babel finds, the marked texts inside f-strings, and expression and unit of each formula."""
+    yield from extract_python(file, keywords, tags, options)
+    file.seek(0)
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.JoinedStr):
+            for call in _calls(node):
+                if _name(call) in keywords and _texts(call.args):
+                    yield call.lineno, _name(call), tuple(_texts(call.args)), []
+        elif isinstance(node, ast.Call) and _name(node) == "formula":
+            texts = _texts([*node.args, *(word.value for word in node.keywords if word.arg == "unit")])
+            yield from ((node.lineno, "N_", text, []) for text in texts if text)
+
+
+def recipe(file: BinaryIO, keywords: Any, tags: Any, options: Any) -> Iterator[Found]:
+    """The sentences of a recipe that its page translates: goal, notes, and its checks with theirs."""
+    entry: Mapping[str, Any] = yaml.safe_load(file)
+    texts = [entry.get("goal"), entry.get("not_run"), *(entry.get("notes") or [])]
+    texts += [check.get(part) for check in entry.get("checks") or [] for part in ("name", "note")]
+    yield from ((1, "N_", str(text), []) for text in texts if text)
+
+
+def _calls(node: ast.AST) -> list[ast.Call]:
+    return [part for part in ast.walk(node) if isinstance(part, ast.Call)]
+
+
+def _name(call: ast.Call) -> str:
+    return str(getattr(call.func, "id", getattr(call.func, "attr", "")))
+
+
+def _texts(nodes: Iterable[ast.AST]) -> list[str]:
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
