@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,13 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 
 from lab.data.tokenizer import frame_of
+from lab.training import attention
 from lab.training.build import positions, stop_ids
 from lab.training.interrupts import Interrupted
 from lab.training.machine import random_state_kept
 
 BATCH = 64
+PLAIN_SCORES = 2**25  # attention scores that are stored at once: 128 MiB in fp32
 
 
 @dataclass(frozen=True)
@@ -89,18 +92,30 @@ def _answer(
     # Every setting is named: a model's own generation_config may sample, penalise or force tokens.
     greedy: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else greedy
-    output = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=ends,
-        pad_token_id=pad,
-        repetition_penalty=None,
-        use_cache=True,
-        stopping_criteria=[_Interrupt(interrupted)] if interrupted else None,
-        **sampling,
-    )
+    with _attention(model, len(rows), width):
+        output = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=ends,
+            pad_token_id=pad,
+            repetition_penalty=None,
+            use_cache=True,
+            stopping_criteria=[_Interrupt(interrupted)] if interrupted else None,
+            **sampling,
+        )
     return [_decoded(row, tokenizer, ends) for row in output[:, width:].tolist()]
+
+
+def _attention(model: PreTrainedModel, rows: int, width: int) -> AbstractContextManager[None]:
+    """Plain attention on a CPU, where torch's fused kernel takes twice as long for one new token at a time.
+
+    It stores every score of the prompts, so only where these are few.
+    """
+    scores = rows * width**2 * getattr(model.config.get_text_config(), "num_attention_heads", 1)
+    if model.device.type != "cpu" or model.config._attn_implementation != "sdpa" or scores > PLAIN_SCORES:
+        return nullcontext()
+    return attention.using(model, "eager")
 
 
 def _decoded(ids: list[int], tokenizer: PreTrainedTokenizerBase, ends: list[int]) -> Generated:
