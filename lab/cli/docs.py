@@ -16,6 +16,14 @@ from lab.spec import Setting, settings
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MADE = "<!-- Made by `python -m lab.cli.docs` from the code; edit that. -->"
 
+ENVIRONMENT = {
+    "LAB_HOME": "The folder that holds runs, data sets and models; default: the platform's folder for user data.",
+    "LAB_STOP_GRACE_S": "Seconds that a run may take to stop and seal a checkpoint before it is ended; default 120.",
+    "HF_TOKEN": "The token that `publish` uses; no other command and no worker sees it.",
+    "HF_ENDPOINT": "Another address of the Hugging Face Hub.",
+    "HF_HUB_OFFLINE": "1 keeps a run that names a Hub model to what is in the cache.",
+}
+
 
 def cli_page() -> str:
     """The reference of the command line."""
@@ -25,6 +33,8 @@ def cli_page() -> str:
         "`--json` prints one object on standard output; everything else goes to standard error. An error is",
         '`{"error": {"kind", "message", "where", "allowed", "next"}}`.',
     ]
+    lines += ["", "| environment | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items()]
     for words, command in _leaves(parser(), ()):
         lines += ["", f"## {' '.join(words)}", "", _sentence(command.description or ""), ""]
         lines += ["| argument | meaning |", "|---|---|"]

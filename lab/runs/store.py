@@ -12,49 +12,17 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
 from lab.runs.home import lab_home, no_such_run
+from lab.runs.rows import Intent, RunRow, row_of
 from lab.runs.schema import SCHEMA, VERSION
 from lab.runs.states import ENDED, LANE_OF, MOVES
 from lab.text import N_
 
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run as the data base knows it; times are unix seconds.
-
-    `wish` is what a person asked for while it ran: stop (and keep), discard, or None. `reason` is
-    {"template", "values"}.
-    """
-
-    id: str
-    kind: str
-    lane: str
-    name: str
-    state: str
-    version: int
-    attempt: int
-    short: bool
-    parent: str | None
-    wish: str | None
-    reason: dict[str, Any] | None
-    created: float
-    queued: float
-    started: float | None
-    ended: float | None
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What somebody wants the supervisor to do with a run: stop, discard or resume."""
-
-    id: int
-    run: str
-    kind: str
+__all__ = ["Intent", "RunRow", "Store"]
 
 
 class Store:
@@ -165,7 +133,7 @@ class Store:
 
     def _rows(self, query: str, *values: object) -> list[RunRow]:
         with self._open() as db:
-            return [_row(found) for found in db.execute(query, values)]
+            return [row_of(found) for found in db.execute(query, values)]
 
     def ask(self, run_id: str, kind: str) -> None:
         """Leave an intent for the supervisor."""
@@ -253,12 +221,6 @@ class Store:
         """Whether the supervisor still has to deal with an intent for this run."""
         with self._open() as db:
             return db.execute("select 1 from intent where run = ?", (run_id,)).fetchone() is not None
-
-
-def _row(found: sqlite3.Row) -> RunRow:
-    record = {key: found[key] for key in found.keys() if key != "key"}  # noqa: SIM118  # a Row iterates over values
-    reason = json.loads(record["reason"]) if record["reason"] else None
-    return RunRow(**record | {"short": bool(record["short"]), "reason": reason})
 
 
 def _log(db: sqlite3.Connection, run: str, before: str | None, after: str, attempt: int, actor: str) -> None:

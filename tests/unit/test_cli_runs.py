@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_server import Account, serve
 
 REPOSITORY = Path(__file__).parents[2]
+TOKEN = "hf_" + "canary" * 6
 
 
 def lab(*words: str) -> tuple[int, dict[str, Any]]:
@@ -33,7 +35,9 @@ def questions(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_training_from_a_file_to_its_answers(questions: Path, tiny_llama: Path) -> None:
+def test_a_training_from_a_file_to_its_answers_and_to_the_hub(
+    questions: Path, tiny_llama: Path, tmp_path: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = {
         "model.source": tiny_llama,
         "data.source": questions,
@@ -75,6 +79,18 @@ def test_a_training_from_a_file_to_its_answers(questions: Path, tiny_llama: Path
         ("What is 3 plus 1?", "tuned"),
     ]
     assert {"text", "stopped"} <= set(asked["outputs"][0])
+    with serve(tmp_path / "hub", {TOKEN: Account("alice")}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.base)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        code, published = lab("publish", run, "--repository", "alice/sums")
+    assert (code, published.get("repository"), published.get("private")) == (0, "alice/sums", True), published
+    assert {"url", "commit"} <= set(published)
+    monkeypatch.delenv("HF_TOKEN")
+    code, refused = lab("publish", run, "--repository", "alice/sums")
+    assert (code, refused["error"]["where"]) == (2, "--token-stdin")
+    files = [path for path in lab_home.rglob("*") if path.is_file()]
+    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+
     assert lab("runs", "delete", run) == (0, {"run": run, "deleted": True})
     assert lab("runs", "show", run)[0] == 3
 
