@@ -99,7 +99,7 @@ PLACES = {
     "home of a person": "/home/alice/data",
     "of a mac": "/Users/alice/data",
     "of windows": "C:\\Users\\alice\\data",
-    "of root": "/root/work",
+    "of root": "/" + "root/work",
 }
 
 
