@@ -5,7 +5,7 @@ import streamlit as st
 from lab.errors import LabError, NotFoundError
 from lab.runs import registry
 from lab.runs.view import read_run
-from lab.ui import actions, data_file, data_view, draft, uploads
+from lab.ui import actions, data_file, data_prepare, data_view, draft, uploads
 from lab.ui.language import _
 from lab.ui.layout import error_card, head, title
 from lab.ui.menu import page
@@ -99,7 +99,7 @@ def show_choice() -> None:
     if source == "prepared":
         data_view.prepared_list(sets)
     elif source == "demo":
-        data_file.demo_choice()
+        data_prepare.demo_choice()
     else:
         show_upload(st.query_params.get("upload", ""))
 
@@ -107,28 +107,28 @@ def show_choice() -> None:
 def show_upload(identifier: str) -> None:
     """Draw the place for a file, or what is in the one that was given."""
     if not identifier:
-        data_file.upload_box()
+        data_prepare.upload_box()
         return
     try:
         upload = uploads.find(identifier)
     except NotFoundError as error:
         error_card(error)
-        data_file.upload_box()
+        data_prepare.upload_box()
         return
-    data_file.name_line(upload)
-    encoding = data_file.encoding_of(upload)
+    data_prepare.name_line(upload)
+    encoding = data_prepare.encoding_of(upload)
     try:
         with st.spinner(_("Reading the file in a process of its own")):
             report = data_file.inspect(upload.path, name=upload.name, encoding=encoding)
     except LabError as error:
         error_card(error)
-        data_file.encoding_choice(upload)
+        data_prepare.encoding_choice(upload)
         return
     if encoding:
-        data_file.encoding_choice(upload)
+        data_prepare.encoding_choice(upload)
     data_file.found(report)
     data_file.first_rows(report)
-    data_file.prepare_form(report, upload)
+    data_prepare.prepare_form(report, upload)
 
 
 if "dataset" in st.query_params:

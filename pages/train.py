@@ -10,7 +10,7 @@ spec = draft.spec()
 now = estimate.of(spec)
 missing = start_form.missing_step(spec, now)
 
-with head(_("Train"), _("First a short run, the beginning of the full one; then the whole of it.")):
+with head(_("Train"), _("A short run first: it is the beginning of the full one.")):
     short = st.button(
         start_form.short_label(spec, missing),
         icon=":material/timer:",

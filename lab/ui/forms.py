@@ -105,6 +105,7 @@ def _below(path: str, key: str, problem: LabError | None) -> None:
             key=f"reset-{key}",
             type="tertiary",
             icon=":material/undo:",
+            wrap=True,
             on_click=draft.reset,
             args=(path,),
         )
@@ -144,7 +145,7 @@ def _as_typed(setting: Setting, value: Any, options: Sequence[str] | None) -> An
 def _number_text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, float) and 0 < abs(value) < 1e-3:
+    if isinstance(value, float) and 0 < abs(value) < 1e-2:
         return learning_rate(value)
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 

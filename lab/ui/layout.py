@@ -43,7 +43,7 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
 .lab-compare th, .lab-compare td { text-align: left; vertical-align: top; padding: .5rem .9rem .5rem 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere; }
 .lab-compare thead th { font-weight: 650; padding-top: 0; }
-.lab-compare tbody th { font-weight: 400; width: 24%; opacity: .8; }
+.lab-compare tbody th { font-weight: 400; width: 24%; opacity: .8; overflow-wrap: break-word; hyphens: auto; }
 .lab-compare td { width: 38%; font-variant-numeric: tabular-nums; }
 .lab-compare small { display: block; font-size: .78rem; opacity: .75; }
 .lab-compare a { color: inherit; }

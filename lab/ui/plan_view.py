@@ -1,41 +1,22 @@
-"""The plan on the screen: inputs, results, findings with their remedy, and how each number came about."""
+"""The plan on the screen: your numbers in, and what follows from them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
+from lab.catalogue.recipes import recipe, run_spec
 from lab.planning.hardware import hardware
-from lab.planning.suggestions import suggestion
-from lab.planning.verdicts import Verdict
-from lab.spec import setting_at
-from lab.text import N_
-from lab.ui import charts, draft, estimate, forms, start_form, words
+from lab.ui import charts, draft, estimate, forms, plan_details, start_form
 from lab.ui.estimate import Estimate
-from lab.ui.format import duration, gib, learning_rate, number, share, tidy_exponents
-from lab.ui.language import _, say
-from lab.ui.layout import facts, verdict_icon
+from lab.ui.format import duration, gib, number, share
+from lab.ui.language import _
+from lab.ui.layout import error_card, facts
+from lab.ui.plan_details import MEMORY_PARTS
+from lab.ui.plan_findings import verdicts
 
 NUMBERS = ("data.examples", "schedule.per_device_batch", "schedule.accumulation", "resources.devices")
-MEMORY_PARTS = {
-    "weights_gib": N_("weights"),
-    "adapter_gib": N_("weights"),
-    "gradients_gib": N_("gradients"),
-    "optimizer_gib": N_("optimizer"),
-    "activations_gib": N_("activations"),
-    "logits_gib": N_("logits and loss"),
-    "overhead_gib": N_("runtime"),
-}
-FIELD_NAMES = {
-    "effective_batch": N_("Effective batch"),
-    "steps": N_("Optimizer steps"),
-    "epochs": N_("Epochs"),
-    "warmup_steps": N_("Warmup"),
-    "tokens_per_step": N_("Tokens per step"),
-    "learning_rate_ratio": N_("Learning-rate ratio"),
-}
 
 
 def inputs() -> str:
@@ -89,7 +70,9 @@ def _device_choice() -> str:
 
 def results(now: Estimate) -> None:
     """The answer first: facts, findings, curve, memory, and the way each number was computed."""
-    facts(_facts(now))
+    if now.model_error:
+        error_card(now.model_error)
+    facts(_beside_the_recipe(now))
     verdicts(now)
     st.subheader(_("Learning rate over the run"), anchor=False)
     if now.curve:
@@ -100,9 +83,9 @@ def results(now: Estimate) -> None:
     memory(now)
     st.subheader(_("How the numbers are computed"), anchor=False)
     with st.container(gap="xxsmall"):
-        derivations(now)
-        published(now)
-        tables(now)
+        plan_details.derivations(now)
+        plan_details.published(now)
+        plan_details.tables(now)
 
 
 def short_facts(now: Estimate) -> None:
@@ -145,6 +128,18 @@ def _facts(now: Estimate) -> list[tuple[str, str, str]]:
     ]
 
 
+def _beside_the_recipe(now: Estimate) -> list[tuple[str, str, str]]:
+    """The facts; where own numbers change one of them, the recipe's stands below."""
+    own = _facts(now)
+    if not (draft.recipe_id() and draft.own_paths()):
+        return own
+    of_recipe = _facts(estimate.of(run_spec(recipe(draft.recipe_id()))))
+    return [
+        row if row[1] == reference[1] else (row[0], row[1], _("recipe: {value}", value=reference[1]))
+        for row, reference in zip(own, of_recipe, strict=True)
+    ]
+
+
 def _examples(plan: dict[str, Any]) -> str:
     count = plan.get("examples")
     return _("{count} examples", count=number(count)) if count else _("number of examples not known")
@@ -179,73 +174,6 @@ def _time_note(plan: dict[str, Any]) -> str:
     return _("at the speed of an earlier run")
 
 
-def verdicts(now: Estimate, *, sources: bool = True) -> None:
-    """What is worth a second look, each with one button that answers it; what is usual stays in one line."""
-    usual = [verdict for verdict in now.made.verdicts if verdict.status == "ok"]
-    for index, verdict in enumerate(now.made.verdicts):
-        if verdict.status != "ok":
-            _verdict_card(verdict, now, index, sources)
-    if usual and sources:
-        names = ", ".join(dict.fromkeys(_(setting_at(verdict.field).label) for verdict in usual))
-        with st.expander(_("Usual: {names}", names=names), type="compact", icon=":material/check:"):
-            for verdict in usual:
-                st.text(tidy_exponents(say(verdict.as_dict())))
-                _source(verdict)
-
-
-def _verdict_card(verdict: Verdict, now: Estimate, index: int, sources: bool) -> None:
-    change = suggestion(verdict, now.made)
-    with st.container(border=True, key=f"verdict-{index}"):
-        with st.container(horizontal=True, gap="small"):
-            st.markdown(verdict_icon(verdict.status), width="content")
-            with st.container(gap=None, width="stretch"):
-                st.text(tidy_exponents(say(verdict.as_dict())))
-                if sources:
-                    _source(verdict)
-        if change:
-            st.button(
-                change_in_words(change),
-                key=f"apply-{verdict.field}",
-                icon=":material/check:",
-                on_click=apply,
-                args=(change,),
-            )
-
-
-def _source(verdict: Verdict) -> None:
-    if verdict.source:
-        st.caption(_("Source: {source}", source=verdict.source))
-
-
-def change_in_words(change: dict[str, Any]) -> str:
-    """A change as the label of the button that makes it."""
-    parts = [
-        _(
-            "{setting} to {value}",
-            setting=start_form.in_sentence(_(setting_at(path).label)),
-            value=_value(value),
-        )
-        for path, value in change.items()
-    ]
-    return _("Set {changes}", changes=_(" and ").join(parts))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("on") if value else _("off")
-    if isinstance(value, int):
-        return number(value)
-    if isinstance(value, float):
-        return learning_rate(value) if value < 1e-2 else f"{value:g}"
-    return words.choice(str(value))
-
-
-def apply(change: dict[str, Any]) -> None:
-    """Put a change into the draft."""
-    for path, value in change.items():
-        draft.put(path, value)
-
-
 def memory(now: Estimate) -> None:
     """The parts of the memory as one bar against the device, or what is missing to know them."""
     terms = {name: value for name, value in now.plan["memory"].items() if name != "total_gib"}
@@ -261,84 +189,3 @@ def memory(now: Estimate) -> None:
     text = _("{total} in all, of {limit} on {device}.", total=gib(total), limit=gib(size), device=device)
     charts.memory_bar(parts, key="plan-memory", limit=size, limit_name=device, alt=text)
     st.caption(text)
-
-
-def derivations(now: Estimate) -> None:
-    """Each number with its formula, its inputs and its source; then what had to be assumed."""
-    plan = now.plan
-    for name, how in plan["formulas"].items():
-        value = now.ratio if name == "learning_rate_ratio" else plan.get(name)
-        label = _("{name}: how {value} is computed", name=_(FIELD_NAMES.get(name, name)), value=_plain_number(value))
-        with st.expander(label, type="compact", key=f"how-{name}"):
-            st.text(_(how["formula"]).replace(" x ", " × "))
-            st.text(", ".join(f"{input_name(key)} = {_plain_number(item)}" for key, item in how["inputs"].items()))
-            st.caption(_("Source: {source}", source=how["source"]))
-    for name, assumed in plan["assumptions"].items():
-        label = _("{name}: what is assumed", name=_(ASSUMED.get(name, name)))
-        with st.expander(label, type="compact", key=f"assumed-{name}"):
-            st.text(_assumed_value(name, assumed["value"]))
-            st.caption(_("Source: {source}", source=_(str(assumed["source"]))))
-
-
-ASSUMED = {"tokens_per_example": N_("Tokens per example"), "throughput": N_("Speed")}
-
-
-def _assumed_value(name: str, value: float) -> str:
-    if name == "throughput":
-        return _("{speed} TFLOP/s in use on each device", speed=number(value / 1e12, 1 if value > 1e12 else 3))
-    return number(value)
-
-
-def input_name(code: str) -> str:
-    """The name of a formula's input in words."""
-    return _(INPUT_NAMES.get(code, "")) or code.replace("_", " ")
-
-
-INPUT_NAMES = {
-    "per_device": N_("batch per device"),
-    "devices": N_("devices"),
-    "accumulation": N_("gradient accumulation"),
-    "examples": N_("examples"),
-    "epochs": N_("epochs"),
-    "steps": N_("optimizer steps"),
-    "batch": N_("effective batch"),
-    "warmup": N_("warmup"),
-    "tokens_per_example": N_("tokens per example"),
-    "pretraining": N_("pre-training rate"),
-    "fine_tuning": N_("fine-tuning rate"),
-}
-
-
-def _plain_number(value: Any) -> str:
-    if isinstance(value, float) and 0 < abs(value) < 1e-2:
-        return learning_rate(value)
-    if isinstance(value, int | float):
-        return number(value, 0 if float(value).is_integer() or abs(value) >= 1000 else 2 if abs(value) < 10 else 1)
-    return _("not known") if value is None else str(value)
-
-
-def tables(now: Estimate) -> None:
-    """What the charts show, as tables."""
-    with st.expander(_("Data of the charts"), type="compact"):
-        rows = [(_(MEMORY_PARTS[name]), value) for name, value in now.plan["memory"].items() if name in MEMORY_PARTS]
-        st.dataframe(pd.DataFrame(rows, columns=[_("part"), "GiB"]), hide_index=True, height=220)
-        if now.curve:
-            frame = pd.DataFrame(now.curve, columns=[_("optimizer step"), _("Learning rate")])
-            st.dataframe(
-                frame,
-                hide_index=True,
-                height=220,
-                column_config={_("Learning rate"): st.column_config.NumberColumn(format="%.2e")},
-            )
-
-
-def published(now: Estimate) -> None:
-    """Published runs of the same kind nearest in size, with their learning rates."""
-    if not now.plan["published"]:
-        return
-    with st.expander(_("Learning rates of published runs of this kind"), type="compact"):
-        frame = pd.DataFrame(now.plan["published"])[["name", "method", "learning_rate", "source"]]
-        frame["learning_rate"] = frame["learning_rate"].map(learning_rate)
-        frame["method"] = frame["method"].map(words.method)
-        frame.columns = [_("Recipe"), _("Method"), _("Learning rate"), _("Source")]
-        st.dataframe(frame, hide_index=True)

@@ -18,7 +18,8 @@ from lab.ui.format import learning_rate, number, share
 from lab.ui.language import _, ngettext
 from lab.ui.layout import said, verdict_icon
 from lab.ui.menu import page
-from lab.ui.plan_view import input_name
+from lab.ui.plan_details import input_name
+from lab.ui.recipe_words import FIELDS
 from lab.ui.theme import colours
 
 STATUS_WORDS = {
@@ -35,7 +36,7 @@ _RATES = ("learning_rate", "lr_start", "lr_end", "pretraining_lr", "lr")
 
 def field_name(code: str) -> str:
     """The name of a recipe's field in words."""
-    return _(_FIELDS.get(code, "")) or code.replace("_", " ").capitalize()
+    return _(FIELDS.get(code, "")) or code.replace("_", " ").capitalize()
 
 
 def catalogue() -> Sequence[Recipe]:
@@ -259,39 +260,3 @@ def _address(text: str) -> tuple[str, str]:
 
 def _searchable(one: Recipe) -> str:
     return " ".join((one.id, one.name, one.base_model, one.family, one.method, one.task, one.goal)).casefold()
-
-
-_FIELDS = {
-    "base_model": N_("Base model"),
-    "learning_rate": N_("Learning rate"),
-    "effective_batch": N_("Effective batch"),
-    "per_device_batch": N_("Batch per device"),
-    "gradient_accumulation": N_("Gradient accumulation"),
-    "gpus": N_("GPUs"),
-    "hardware": N_("Hardware"),
-    "hours": N_("Hours"),
-    "epochs": N_("Epochs"),
-    "total_steps": N_("Optimizer steps"),
-    "warmup_steps": N_("Warmup steps"),
-    "warmup_ratio": N_("Warmup share"),
-    "max_seq_length": N_("Maximum length"),
-    "dataset": N_("Data set"),
-    "dataset_size": N_("Examples"),
-    "examples": N_("Examples"),
-    "optimizer": N_("Optimizer"),
-    "schedule": N_("Scheduler"),
-    "scheduler": N_("Scheduler"),
-    "weight_decay": N_("Weight decay"),
-    "max_grad_norm": N_("Gradient clipping"),
-    "loss_initial": N_("First loss"),
-    "loss_final": N_("Last loss"),
-    "loss_mask": N_("Loss mask"),
-    "precision": N_("Precision"),
-    "lora_r": N_("LoRA rank"),
-    "lora_alpha": N_("LoRA alpha"),
-    "lora_dropout": N_("LoRA dropout"),
-    "target_modules": N_("Target modules"),
-    "trainable_percent": N_("Trainable share"),
-    "quant": N_("Quantization"),
-    "license": N_("Licence"),
-}

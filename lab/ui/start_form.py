@@ -79,7 +79,7 @@ def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
         if not opened.open:
             return
         groups = forms.expert_paths(shown)
-        chosen = st.segmented_control(
+        chosen = st.pills(
             _("Group"),
             list(groups),
             default=next(iter(groups)),

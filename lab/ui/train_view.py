@@ -10,7 +10,7 @@ import streamlit as st
 from lab import spec as specs
 from lab.errors import LabError
 from lab.spec import RunSpec, setting_at
-from lab.ui import forms, plan_view, sources, start_form
+from lab.ui import forms, plan_findings, plan_view, sources, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, error_parts
 from lab.ui.layout import card
@@ -66,7 +66,7 @@ def hidden_problems(problems: Mapping[str, LabError]) -> None:
                 _("Use the values that run today"),
                 key="train-fix",
                 icon=":material/check:",
-                on_click=plan_view.apply,
+                on_click=plan_findings.apply,
                 args=(usual,),
             )
 
@@ -75,7 +75,7 @@ def summary(now: Estimate) -> None:
     """What will happen: batch, steps, trainable share, memory, time, and what is worth a second look."""
     with card(_("What will happen")):
         plan_view.short_facts(now)
-    plan_view.verdicts(now, sources=False)
+    plan_findings.verdicts(now, sources=False)
 
 
 def elsewhere(spec: RunSpec) -> None:

@@ -1,0 +1,109 @@
+"""How each number of a plan came about: formula, inputs and source, what was assumed, and the charts as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lab.text import N_
+from lab.ui import words
+from lab.ui.estimate import Estimate
+from lab.ui.format import learning_rate, number
+from lab.ui.language import _
+
+MEMORY_PARTS = {
+    "weights_gib": N_("weights"),
+    "adapter_gib": N_("weights"),
+    "gradients_gib": N_("gradients"),
+    "optimizer_gib": N_("optimizer"),
+    "activations_gib": N_("activations"),
+    "logits_gib": N_("logits and loss"),
+    "overhead_gib": N_("runtime"),
+}
+FIELD_NAMES = {
+    "effective_batch": N_("Effective batch"),
+    "steps": N_("Optimizer steps"),
+    "epochs": N_("Epochs"),
+    "warmup_steps": N_("Warmup"),
+    "tokens_per_step": N_("Tokens per step"),
+    "learning_rate_ratio": N_("Learning-rate ratio"),
+}
+ASSUMED = {"tokens_per_example": N_("Tokens per example"), "throughput": N_("Speed")}
+INPUT_NAMES = {
+    "per_device": N_("batch per device"),
+    "devices": N_("devices"),
+    "accumulation": N_("gradient accumulation"),
+    "examples": N_("examples"),
+    "epochs": N_("epochs"),
+    "steps": N_("optimizer steps"),
+    "batch": N_("effective batch"),
+    "warmup": N_("warmup"),
+    "tokens_per_example": N_("tokens per example"),
+    "pretraining": N_("pre-training rate"),
+    "fine_tuning": N_("fine-tuning rate"),
+}
+
+
+def derivations(now: Estimate) -> None:
+    """Each number with its formula, its inputs and its source; then what had to be assumed."""
+    plan = now.plan
+    for name, how in plan["formulas"].items():
+        value = now.ratio if name == "learning_rate_ratio" else plan.get(name)
+        label = _("{name}: how {value} is computed", name=_(FIELD_NAMES.get(name, name)), value=_plain_number(value))
+        with st.expander(label, type="compact", key=f"how-{name}"):
+            st.text(_(how["formula"]).replace(" x ", " × "))
+            st.text(", ".join(f"{input_name(key)} = {_plain_number(item)}" for key, item in how["inputs"].items()))
+            st.caption(_("Source: {source}", source=how["source"]))
+    for name, assumed in plan["assumptions"].items():
+        label = _("{name}: what is assumed", name=_(ASSUMED.get(name, name)))
+        with st.expander(label, type="compact", key=f"assumed-{name}"):
+            st.text(_assumed_value(name, assumed["value"]))
+            st.caption(_("Source: {source}", source=_(str(assumed["source"]))))
+
+
+def _assumed_value(name: str, value: float) -> str:
+    if name == "throughput":
+        return _("{speed} TFLOP/s in use on each device", speed=number(value / 1e12, 1 if value > 1e12 else 3))
+    return number(value)
+
+
+def input_name(code: str) -> str:
+    """The name of a formula's input in words."""
+    return _(INPUT_NAMES.get(code, "")) or code.replace("_", " ")
+
+
+def _plain_number(value: Any) -> str:
+    if isinstance(value, float) and 0 < abs(value) < 1e-2:
+        return learning_rate(value)
+    if isinstance(value, int | float):
+        return number(value, 0 if float(value).is_integer() or abs(value) >= 1000 else 2 if abs(value) < 10 else 1)
+    return _("not known") if value is None else str(value)
+
+
+def published(now: Estimate) -> None:
+    """Published runs of the same kind nearest in size, with their learning rates."""
+    if not now.plan["published"]:
+        return
+    with st.expander(_("Learning rates of published runs of this kind"), type="compact"):
+        frame = pd.DataFrame(now.plan["published"])[["name", "method", "learning_rate", "source"]]
+        frame["learning_rate"] = frame["learning_rate"].map(learning_rate)
+        frame["method"] = frame["method"].map(words.method)
+        frame.columns = [_("Recipe"), _("Method"), _("Learning rate"), _("Source")]
+        st.dataframe(frame, hide_index=True)
+
+
+def tables(now: Estimate) -> None:
+    """What the charts show, as tables."""
+    with st.expander(_("Data of the charts"), type="compact"):
+        rows = [(_(MEMORY_PARTS[name]), value) for name, value in now.plan["memory"].items() if name in MEMORY_PARTS]
+        st.dataframe(pd.DataFrame(rows, columns=[_("part"), "GiB"]), hide_index=True, height=220)
+        if now.curve:
+            frame = pd.DataFrame(now.curve, columns=[_("optimizer step"), _("Learning rate")])
+            st.dataframe(
+                frame,
+                hide_index=True,
+                height=220,
+                column_config={_("Learning rate"): st.column_config.NumberColumn(format="%.2e")},
+            )
