@@ -42,7 +42,10 @@ def varlen_attention(
     bounds = kwargs.get("cu_seq_lens_q")
     if bounds is None or query.shape[0] != 1:
         raise ValueError("lab_varlen attention needs one flat row and its cu_seq_lens_q")
-    if query.is_cuda and not dropout and query.dtype in (torch.bfloat16, torch.float16):
+    if query.is_cuda and torch.is_autocast_enabled("cuda"):
+        # Rotary positions give fp32 queries and keys beside bf16 values where the weights are fp32.
+        query, key, value = (part.to(torch.get_autocast_dtype("cuda")) for part in (query, key, value))
+    if _takes_flash(query, dropout, len(bounds) - 1):
         return _flash(query, key, value, bounds, kwargs["max_length_q"], scaling)[None], None
     return _one_by_one(query, key, value, bounds.diff().tolist(), dropout, scaling), None
 
@@ -64,6 +67,14 @@ def _one_by_one(
             for q, k, v in zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
         ]
     return torch.cat(parts, 2).transpose(1, 2).contiguous()
+
+
+def _takes_flash(query: torch.Tensor, dropout: float, examples: int) -> bool:
+    if not query.is_cuda or dropout or query.dtype not in (torch.bfloat16, torch.float16):
+        return False
+    heads, tokens, size = query.shape[1:]
+    # Beyond this the kernel's backward pass counts past 32 bits and reads memory that is not its own.
+    return size <= 256 and (tokens + 128 * examples) * heads * (-(-size // 32) * 32) < 2**31
 
 
 @cache
@@ -126,7 +137,7 @@ def flat_row(rows: list[list[int]], device: torch.device | str = "cpu") -> dict[
 
 
 @torch.no_grad()
-def fits(model: PreTrainedModel, max_length: int, *, tolerance: float = 1e-2) -> bool:
+def fits(model: PreTrainedModel, max_length: int, *, tolerance: float = 5e-2) -> bool:
     """Whether this model gives the same logits for two examples in one row as for each alone.
 
     A model that ignores position ids, attends within a window shorter than `max_length` or changes the scores

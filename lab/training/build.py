@@ -33,7 +33,7 @@ def load_tokenizer(source: str, revision: str = "") -> PreTrainedTokenizerBase:
 
     Raises InputError if it cannot be loaded or has no end token.
     """
-    return with_padding(tokenizers.load_tokenizer(source, revision))
+    return with_padding(tokenizers.load_tokenizer(locate(source).load_from, revision))
 
 
 def with_padding(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
@@ -71,9 +71,7 @@ def load_tuned(
         )
     tokenizer = with_padding(AutoTokenizer.from_pretrained(final, local_files_only=True))
     if not (final / "adapter_config.json").is_file():
-        model = AutoModelForCausalLM.from_pretrained(
-            final, dtype=dtype, use_safetensors=True, local_files_only=True
-        )
+        model = AutoModelForCausalLM.from_pretrained(final, dtype=dtype, use_safetensors=True, local_files_only=True)
         return model.to(device).eval(), tokenizer
     spec = load(Path(run_directory) / "spec.yaml")
     base = load_base(spec.model.source, revision=spec.model.revision, device=device, dtype=dtype)
@@ -94,9 +92,9 @@ def lora_config(method: MethodSpec, model: PreTrainedModel) -> LoraConfig:
 
 
 def base_name(source: str) -> str:
-    """How others find the base model: the Hub id or folder as given; for the embedded model, its folder."""
+    """How others find the base model: its Hub id, the folder as given, or the folder of the embedded model."""
     location = locate(source)
-    return str(location.path) if location.kind == "demo" else source
+    return source if location.kind == "folder" else location.load_from
 
 
 def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -115,7 +113,8 @@ def positions(model: PreTrainedModel) -> int | None:
 def parameters(model: torch.nn.Module) -> dict[str, float]:
     """How many weights the base model has and how many are trained; `share` of the base's, from 0 to 1.
 
-    What an adapter adds is trained but no part of the base, so that the share is the one that the plan computes.
+    What an adapter adds is trained but no part of the base, so that the share is the one that the plan
+    computes.
     """
     total = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -48,9 +48,7 @@ class Pulse(TrainerCallback):
     ) -> None:
         self.pace.begin()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         tokens, examples = self.trainer.take_counts()
         self.tokens += tokens
         self.pace.step(tokens, examples)
@@ -114,9 +112,7 @@ class Helm(TrainerCallback):
         self.reason = ""
         self.stopped = False
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         step = state.global_step
         if self.course.evaluates_at(step) and not self.stop.requested:
             self._evaluate(step)
@@ -151,18 +147,14 @@ class Helm(TrainerCallback):
 class Sealer(TrainerCallback):
     """Seals what the Trainer saved, tells it, and removes older checkpoints."""
 
-    def __init__(
-        self, events: EventWriter, helm: Helm, pace: Pace, keep: int, context: dict[str, Any]
-    ) -> None:
-        self.events, self.helm, self.pace, self.keep, self.context = events, helm, pace, keep, context
+    def __init__(self, events: EventWriter, pulse: Pulse, helm: Helm, keep: int, context: dict[str, Any]) -> None:
+        self.events, self.pulse, self.helm, self.keep, self.context = events, pulse, helm, keep, context
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        with self.pace.paused():
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        with self.pulse.pace.paused():
             checkpoints, step = Path(str(args.output_dir)), state.global_step
             folder = seal.folder_of(checkpoints, step)
-            seal.seal(folder, step, self.context)
+            seal.seal(folder, step, self.context | {"tokens": self.pulse.tokens})
             self.events.checkpoint(step, f"{checkpoints.name}/{folder.name}", self.helm.reason)
             seal.prune(checkpoints, self.keep)
 

@@ -49,8 +49,7 @@ def measure(
         interrupted=interrupted,
     )
     records = [
-        _record(i, asked[i], answer.text.strip(), answer.stopped, loss.of(i))
-        for i, answer in enumerate(produced)
+        _record(i, asked[i], answer.text.strip(), answer.stopped, loss.of(i)) for i, answer in enumerate(produced)
     ]
     return _figures(loss, questions.loss_rows, records), records
 

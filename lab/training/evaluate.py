@@ -63,9 +63,7 @@ class Evaluator:
 
     def _ask(self, model: PreTrainedModel, questions: Questions, step: int) -> tuple[Record, list[Record]]:
         with self.machine.inference():
-            figures, records = comparison.measure(
-                model, self.tokenizer, questions, lambda: self.stop.requested
-            )
+            figures, records = comparison.measure(model, self.tokenizer, questions, lambda: self.stop.requested)
         if figures["loss"] is not None:
             values: dict[str, Any] = {"eval_loss": figures["loss"], "perplexity": figures["perplexity"]}
             self.events.metric(step, values)

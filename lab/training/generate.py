@@ -121,7 +121,8 @@ def _attention(model: PreTrainedModel, rows: int, width: int) -> AbstractContext
 def _decoded(ids: list[int], tokenizer: PreTrainedTokenizerBase, ends: list[int]) -> Generated:
     end = next((i for i, token in enumerate(ids) if token in ends), None)
     kept = ids if end is None else ids[:end]
-    return Generated(tokenizer.decode(kept, skip_special_tokens=True), end is not None, len(kept))
+    text = tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Generated(text, end is not None, len(kept))
 
 
 def _ids(prompt: str | list[int], tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -45,9 +45,7 @@ class Machine:
         On a CPU that is the format of the weights, so that the saved model, loaded anywhere, gives the same
         figures; reading a prompt is cheap there. On a GPU fp32 would be several times slower than bf16.
         """
-        return torch.autocast(
-            self.device, torch.bfloat16, enabled=self.precision == "bf16" and self.device == "cuda"
-        )
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16" and self.device == "cuda")
 
 
 def choose(resources: ResourceSpec) -> Machine:

@@ -49,11 +49,7 @@ def verified(folder: Path) -> dict[str, Any] | None:
         return None
     for name, expected in manifest["files"].items():
         path = folder / name
-        if (
-            not path.is_file()
-            or path.stat().st_size != expected["size"]
-            or sha256(path) != expected["sha256"]
-        ):
+        if not path.is_file() or path.stat().st_size != expected["size"] or sha256(path) != expected["sha256"]:
             return None
     return manifest
 

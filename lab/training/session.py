@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -47,17 +48,13 @@ class Session:
     evaluator: Evaluator
     trainer: LabTrainer
 
-    def __init__(
-        self, directory: RunDirectory, events: EventWriter, stop: StopFlag, watch: Stopwatch
-    ) -> None:
+    def __init__(self, directory: RunDirectory, events: EventWriter, stop: StopFlag, watch: Stopwatch) -> None:
         self.directory, self.events, self.stop, self.watch = directory, events, stop, watch
         self.spec = directory.spec
         self.machine = machine.choose(self.spec.resources)
         self.pace = Pace()
         self.board = Board(directory.tensorboard_path)
-        self.ready = self.trained = (
-            False  # how far the attempt came: the course is known; the trainer was made
-        )
+        self.ready = self.trained = False  # how far the attempt came: the course is known; the trainer was made
         self.step = 0
         self.base: comparison.Record | None = None
         self.tuned: comparison.Record | None = None
@@ -107,11 +104,11 @@ class Session:
         context = self._context()
         helm = Helm(self.events, self.spec, self.course, self.pace, self.evaluator, self.stop)
         pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self.base_s)
-        sealer = Sealer(self.events, helm, self.pace, self.spec.checkpoints.keep, context)
+        sealer = Sealer(self.events, pulse, helm, self.spec.checkpoints.keep, context)
         self.trainer = pulse.trainer = helm.trainer = self._trainer([pulse, helm, sealer])
         self.trained = True
         self.trainable = build.parameters(self.trainer.model)
-        self._resume(found, context)
+        self._resume(found, context, pulse)
         self.step = self.trainer.state.global_step
         self.history = self.trainer.state.log_history
         if helm.stopped:
@@ -157,12 +154,13 @@ class Session:
             max_length=spec.data.max_length,
         )
 
-    def _resume(self, found: tuple[Any, dict[str, Any]] | None, context: dict[str, Any]) -> None:
+    def _resume(self, found: tuple[Path, dict[str, Any]] | None, context: dict[str, Any], pulse: Pulse) -> None:
         if found is None:
             self.trainer.train()
             return
         folder, manifest = found
         self._same(manifest["context"], context)
+        pulse.tokens = int(manifest["context"].get("tokens", 0))
         if manifest["step"] >= self.course.until:
             # The Trainer would take one more step before it sees that it is at the end.
             self.trainer.take_up(folder)
@@ -184,9 +182,7 @@ class Session:
                 next=N_("Start a new run, or put the data set back as it was."),
             )
         if sealed.get("versions") != now["versions"]:
-            template = N_(
-                "Libraries have changed since the checkpoint: the run may end with slightly other weights."
-            )
+            template = N_("Libraries have changed since the checkpoint: the run may end with slightly other weights.")
             self.events.note(template, level="warning")
 
     def _go_on(self) -> None:

@@ -20,9 +20,7 @@ class Board:
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         """Write the values that there are at an optimizer step."""
-        found = [
-            Summary.Value(tag=name, simple_value=value) for name, value in values.items() if value is not None
-        ]
+        found = [Summary.Value(tag=name, simple_value=value) for name, value in values.items() if value is not None]
         self._writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=found)))
 
     def close(self) -> None:

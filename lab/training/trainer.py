@@ -114,9 +114,7 @@ class LabTrainer(SFTTrainer):
         self._load_from_checkpoint(str(checkpoint))
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
-    def training_step(
-        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
-    ) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         self.tokens += real_tokens(inputs)
         self.examples += len(inputs["cu_seq_lens_q"]) - 1 if self.flat else len(inputs["input_ids"])
         # For the backward pass too: gradient checkpointing runs the forward pass again there.

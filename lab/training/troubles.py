@@ -22,9 +22,7 @@ def diverged(events: EventWriter, spec: RunSpec, step: int) -> LabError:
     return LabError(
         DIVERGED,
         where="schedule.learning_rate",
-        next=N_(
-            "Lower the learning rate from {rate:g} to {lower:g}, lengthen the warmup, or clip gradients at 1."
-        ),
+        next=N_("Lower the learning rate from {rate:g} to {lower:g}, lengthen the warmup, or clip gradients at 1."),
         step=step,
         rate=rate,
         lower=rate / 5,
@@ -36,9 +34,7 @@ def no_rows() -> InputError:
     return InputError(
         NO_ROWS,
         where="data.max_length",
-        next=N_(
-            "Raise the maximum length, cut long rows instead of dropping them, or hold out a smaller share."
-        ),
+        next=N_("Raise the maximum length, cut long rows instead of dropping them, or hold out a smaller share."),
     )
 
 
@@ -75,9 +71,7 @@ def _memory(events: EventWriter, spec: RunSpec) -> LabError:
     return LabError(
         MEMORY,
         where="schedule.per_device_batch",
-        next=N_(
-            "Take a batch of {half} and an accumulation of {double}: the same effective batch, less memory."
-        ),
+        next=N_("Take a batch of {half} and an accumulation of {double}: the same effective batch, less memory."),
         batch=batch,
         accumulation=accumulation,
         half=batch // 2,

@@ -51,6 +51,8 @@ def test_a_stopped_run_seals_a_checkpoint_and_is_not_finished(
     assert runs.train(run, attempt=2)["ended"] == "finished"
     assert adapter(run) == adapter(undivided)
     assert runs.series(run, "train_loss") == runs.series(undivided, "train_loss")
+    told = [{e["step"]: e["tokens"] for e in runs.events(r, "progress")} for r in (run, undivided)]
+    assert told[0][8] == told[1][8]
     assert sum(event["step"] == 0 for event in runs.events(run, "sample")) == 2  # the base was asked once
 
 

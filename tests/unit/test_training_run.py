@@ -46,9 +46,7 @@ def test_held_out_rows_are_evaluated_at_step_0_every_n_steps_and_at_the_end(lora
 
 def test_the_same_prompts_are_answered_at_each_evaluation(lora: Any) -> None:
     samples = runs.events(lora[0], "sample")
-    assert [(sample["step"], sample["index"]) for sample in samples] == [
-        (s, i) for s in (0, 3, 6) for i in (0, 1)
-    ]
+    assert [(sample["step"], sample["index"]) for sample in samples] == [(s, i) for s in (0, 3, 6) for i in (0, 1)]
     assert len({sample["prompt"] for sample in samples}) == 2
     assert all(sample["prompt"].startswith("What does f") for sample in samples)
 
@@ -107,32 +105,36 @@ def test_the_adapter_names_the_base_model_as_it_was_given(lora: Any, tiny_llama:
     assert config["base_model_name_or_path"] == str(tiny_llama)
 
 
+PROMPT = "What does f3 do?"
 PLAIN = """
 import json, sys, torch
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoModelForCausalLM, AutoTokenizer
-kind, folder, prompt = sys.argv[1:]
-loader = AutoPeftModelForCausalLM if kind == "adapter" else AutoModelForCausalLM
-model, tokenizer = loader.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
-with torch.no_grad():
-    print(json.dumps(model(input_ids=ids).logits[0].tolist()))
+found = {}
+for folder in sys.argv[2:]:
+    adapter = folder.endswith("lora")
+    folder = folder.removesuffix(":lora")
+    model = (AutoPeftModelForCausalLM if adapter else AutoModelForCausalLM).from_pretrained(folder).eval()
+    ids = AutoTokenizer.from_pretrained(folder)(sys.argv[1], return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        found[folder] = model(input_ids=ids).logits[0].tolist()
 assert not any(name.split(".")[0] == "lab" for name in sys.modules)
+print(json.dumps(found))
 """
 
 
-def in_a_fresh_interpreter(kind: str, folder: Path, prompt: str) -> Any:
-    import torch
-
-    done = subprocess.run(
-        [sys.executable, "-c", PLAIN, kind, str(folder), prompt], capture_output=True, text=True, cwd=folder
-    )
+@pytest.fixture(scope="module")
+def plain_logits(lora: Any, full: Any) -> dict[str, Any]:
+    """The logits of each saved model in an interpreter that knows nothing of the lab, by folder."""
+    folders = [f"{lora[0].final_path}:lora", str(lora[0].final_path / "merged"), str(full[0].final_path)]
+    arguments = [sys.executable, "-c", PLAIN, PROMPT, *folders]
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=lora[0].path)
     assert done.returncode == 0, done.stderr
-    return torch.tensor(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
-def worker_logits(run: RunDirectory, prompt: str) -> Any:
-    """The logits of the weights that the worker had at its end: those of its last checkpoint."""
+def far(logits: list[list[float]], run: RunDirectory) -> float:
+    """The largest difference from the logits of the weights that the worker had: those of its last checkpoint."""
     import torch
     from peft import PeftModel
 
@@ -142,21 +144,26 @@ def worker_logits(run: RunDirectory, prompt: str) -> Any:
     checkpoint = str(run.checkpoints_path / "checkpoint-6")
     adapter = run.spec.method.name == "lora"
     model = PeftModel.from_pretrained(base, checkpoint) if adapter else build.load_base(checkpoint)
-    ids = build.load_tokenizer(run.spec.model.source)(prompt, return_tensors="pt")["input_ids"]
+    ids = build.load_tokenizer(run.spec.model.source)(PROMPT, return_tensors="pt")["input_ids"]
     with torch.no_grad():
-        return model.eval()(input_ids=ids).logits[0]
+        return float((model.eval()(input_ids=ids).logits[0] - torch.tensor(logits)).abs().max())
 
 
-@pytest.mark.parametrize("kind", ["adapter", "merged"])
-def test_adapter_and_merged_model_load_plainly_and_give_the_same_logits(lora: Any, kind: str) -> None:
-    run = lora[0]
-    folder = run.final_path if kind == "adapter" else run.final_path / "merged"
-    prompt = "What does f3 do?"
-    found, expected = in_a_fresh_interpreter(kind, folder, prompt), worker_logits(run, prompt)
-    assert (found - expected).abs().max() < 1e-4
+@pytest.mark.parametrize("folder", ["", "merged"])
+def test_adapter_and_merged_model_load_plainly_and_give_the_same_logits(
+    lora: Any, plain_logits: dict[str, Any], folder: str
+) -> None:
+    assert far(plain_logits[str(lora[0].final_path / folder)], lora[0]) < 1e-4
 
 
-def test_a_full_fine_tune_loads_plainly_and_gives_the_same_logits(full: Any) -> None:
-    run = full[0]
-    found = in_a_fresh_interpreter("model", run.final_path, "What does f3 do?")
-    assert (found - worker_logits(run, "What does f3 do?")).abs().max() < 1e-5
+def test_a_full_fine_tune_loads_plainly_and_gives_the_same_logits(full: Any, plain_logits: dict[str, Any]) -> None:
+    assert far(plain_logits[str(full[0].final_path)], full[0]) < 1e-5
+
+
+def test_bf16_learns_what_fp32_learns(lora: Any, tmp_path: Path) -> None:
+    spec = lora[0].spec
+    resources = spec.resources.model_copy(update={"precision": "bf16"})
+    run = runs.make_run(tmp_path / "run", spec.model_copy(update={"resources": resources}))
+    result = runs.train(run)
+    assert result["precision"] == "bf16"
+    assert result["final"]["eval_loss"] == pytest.approx(lora[1]["final"]["eval_loss"], rel=1e-2)
