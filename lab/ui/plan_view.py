@@ -109,7 +109,7 @@ def _facts(now: Estimate) -> list[tuple[str, str, str]]:
     return [
         (_("Effective batch"), number(plan["effective_batch"]), " × ".join(map(number, size))),
         (_("Optimizer steps"), number(plan["steps"]), _examples(plan)),
-        (_("Epochs"), number(plan["epochs"], 1 if (plan["epochs"] or 0) % 1 else 0), ""),
+        (_("Epochs"), _epochs(plan["epochs"]), ""),
         (_("Warmup"), _steps(plan["warmup_steps"]), _share_of(plan["warmup_steps"], plan["steps"])),
         (
             _("Learning-rate ratio"),
@@ -143,6 +143,12 @@ def _beside_the_recipe(now: Estimate) -> list[tuple[str, str, str]]:
 def _examples(plan: dict[str, Any]) -> str:
     count = plan.get("examples")
     return _("{count} examples", count=number(count)) if count else _("number of examples not known")
+
+
+def _epochs(count: float | None) -> str:
+    """Epochs as 3, 42.1 or 0.42."""
+    part = (count or 0) % 1
+    return number(count, 0 if not part else 2 if (count or 0) < 1 else 1)
 
 
 def _steps(count: int | None) -> str:
