@@ -60,6 +60,8 @@ def newest(checkpoints: Path) -> tuple[Path, dict[str, Any]] | None:
     Newer ones that do not (a killed save, damage) are removed, so that the Trainer can write these steps
     again.
     """
+    for trash in checkpoints.glob(".trash-*"):  # of a removal that was killed
+        shutil.rmtree(trash)
     for step in sorted(_steps(checkpoints), reverse=True):
         folder = folder_of(checkpoints, step)
         manifest = verified(folder)

@@ -109,7 +109,9 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
         file.write_bytes(content)
     else:
         (newest / ("optimizer.pt" if damage == "missing optimizer" else seal.MANIFEST)).unlink()
+    (run.checkpoints_path / ".trash-checkpoint-4").mkdir()  # of a removal that was killed
     runs.train(run)
+    assert not list(run.checkpoints_path.glob(".trash-*"))
     assert min(runs.series(run, "train_loss")) == 7  # from checkpoint-6
     assert adapter(run) == adapter(undivided)
 
