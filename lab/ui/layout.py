@@ -47,6 +47,9 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
 .lab-compare td { width: 38%; font-variant-numeric: tabular-nums; }
 .lab-compare small { display: block; font-size: .78rem; opacity: .75; }
 .lab-compare a { color: inherit; }
+.lab-wide { overflow-x: auto; }
+.lab-side { min-width: 30rem; }
+.lab-side td, .lab-side tbody th { width: auto; }
 .lab-column-head { font-weight: 650; font-size: .93rem; }
 .lab-check { font-size: .93rem; line-height: 1.45; display: grid; gap: .2rem; }
 .lab-formula { font-size: .82rem; overflow-wrap: anywhere; white-space: pre-wrap; }

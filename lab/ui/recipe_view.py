@@ -11,13 +11,13 @@ from typing import Any
 import streamlit as st
 
 from lab.catalogue.audit import Check, audit
-from lab.catalogue.recipes import NOT_PUBLISHED, Recipe, recipe, recipes
+from lab.catalogue.recipes import NOT_PUBLISHED, Recipe
+from lab.catalogue.search import COMPARATOR, find
 from lab.text import N_
 from lab.ui import words
 from lab.ui.format import learning_rate, number, share
 from lab.ui.language import _, ngettext
 from lab.ui.layout import said, verdict_icon
-from lab.ui.menu import page
 from lab.ui.plan_details import input_name
 from lab.ui.recipe_words import FIELDS
 from lab.ui.theme import colours
@@ -39,61 +39,10 @@ def field_name(code: str) -> str:
     return _(FIELDS.get(code, "")) or code.replace("_", " ").capitalize()
 
 
-def catalogue() -> Sequence[Recipe]:
-    """The recipes that the filters above the list leave."""
-    found = recipes()
-    wanted = str(st.session_state.get("recipes-search") or "").casefold().split()
-    chosen = {name: st.session_state.get(f"recipes-{name}") for name in ("family", "method", "task")}
-    return [
-        one
-        for one in found
-        if all(word in _searchable(one) for word in wanted)
-        and all(not codes or getattr(one, name) in codes for name, codes in chosen.items())
-    ]
-
-
-def filters() -> None:
-    """Search, and a choice for each property that differs between recipes."""
-    known = recipes()
-    columns = iter(st.columns(4, vertical_alignment="bottom"))
-    with next(columns):
-        st.text_input(
-            _("Search"),
-            key="recipes-search",
-            type="search",
-            placeholder=_("name, model or goal"),
-            icon=":material/search:",
-            live=True,
-        )
-    for name, label, word in (
-        ("family", _("Model family"), words.choice),
-        ("method", _("Method"), words.method),
-        ("task", _("Task"), words.task),
-    ):
-        with next(columns):
-            st.multiselect(
-                label,
-                list(dict.fromkeys(getattr(one, name) for one in known)),
-                key=f"recipes-{name}",
-                format_func=word,
-                placeholder=_("any"),
-            )
-
-
-def cards(found: Sequence[Recipe]) -> None:
-    """One card for each recipe: what it is, and how its numbers stand up."""
-    with st.grid("auto", min_column_width=240):
-        for one in found:
-            with st.container(border=True, key=f"recipe-card-{one.id}", height="stretch", gap="xxsmall"):
-                if st.button(f"**{one.name}**", type="tertiary", key=f"recipe-{one.id}"):
-                    st.switch_page(page("recipes"), query_params={"recipe": one.id})
-                st.caption(purpose(one))
-                st.markdown(_standing(_audited(one.id)))
-
-
 def purpose(one: Recipe) -> str:
     """Base model, method and task in one line."""
-    return " · ".join(filter(None, (one.base_model or one.family, words.method(one.method), words.task(one.task))))
+    model = one.base_model or ("" if one.kind == COMPARATOR else one.family)
+    return " · ".join(filter(None, (model, words.method(one.method), words.task(one.task))))
 
 
 def notes(one: Recipe) -> None:
@@ -103,37 +52,39 @@ def notes(one: Recipe) -> None:
 
 
 def comparison(one: Recipe) -> None:
-    """Each field with the document's value and its line, and the published value and its source."""
+    """Each field with the document's value and its line, and the published value and its source.
+
+    What no document describes has no column for it.
+    """
     tone = colours()
     published = {name: entry.model_dump() for name, entry in one.published.items()}
     names = list(dict.fromkeys([*one.document, *published]))
-    head = "".join(
-        f'<th scope="col" style="color:{colour}">{html.escape(label)}</th>'
-        for label, colour in (
-            ("", "inherit"),
-            (_("The document"), tone.document),
-            (_("Published"), tone.published),
-        )
+    columns = [("document", _("The document"), tone.document)] if one.document else []
+    columns.append(("published", _("Published"), tone.published))
+    head = "<td></td>" + "".join(
+        f'<th scope="col" style="color:{colour}">{html.escape(label)}</th>' for _place, label, colour in columns
     )
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(field_name(name))}</th>'
-        f"{_cell(name, one.document.get(name), 'line', _('not in the document'))}"
-        f"{_cell(name, published.get(name), 'source', _('not published'))}</tr>"
-        for name in names
-    )
+    rows = ""
+    for name in names:
+        cells = {
+            "document": _cell(name, one.document.get(name), "line", _("not in the document")),
+            "published": _cell(name, published.get(name), "source", _("not published")),
+        }
+        drawn = "".join(cells[place] for place, _label, _colour in columns)
+        rows += f'<tr><th scope="row">{html.escape(field_name(name))}</th>{drawn}</tr>'
     st.html(f'<table class="lab-compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
 
 
 def checks(one: Recipe) -> None:
     """What follows from the values: each claim, what the arithmetic gives, and the formula."""
     tone = colours()
-    found = _audited(one.id)
+    found = audited(one.id)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.html(
             f'<div class="lab-column-head" style="color:{tone.computed}">{html.escape(_("Computed"))}</div>',
             width="content",
         )
-        st.markdown(_standing(found), width="content")
+        st.markdown(standing(found), width="content")
     for check in found:
         if check.status != "info":
             _check_card(check)
@@ -146,8 +97,9 @@ def checks(one: Recipe) -> None:
 
 
 @lru_cache
-def _audited(identifier: str) -> tuple[Check, ...]:
-    return tuple(audit(recipe(identifier)))
+def audited(identifier: str) -> tuple[Check, ...]:
+    """The checks of a recipe or published run, computed once."""
+    return tuple(audit(find(identifier)))
 
 
 def _check_card(check: Check) -> None:
@@ -189,7 +141,7 @@ def _inputs(inputs: Any) -> str:
     )
 
 
-def _standing(found: Sequence[Check]) -> str:
+def standing(found: Sequence[Check]) -> str:
     """How many checks hold, fail or are implausible, in words."""
     counts = {status: sum(check.status == status for check in found) for status in ("holds", "fails", "implausible")}
     parts = []
@@ -218,6 +170,8 @@ def _cell(name: str, entry: Mapping[str, Any] | None, origin: str, missing: str)
 
 def value_text(name: str, value: Any) -> str:
     """A recipe's value as a person reads it."""
+    if name == "stars":
+        return _("{stars} of 5", stars=number(value))
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, Mapping):
@@ -256,7 +210,3 @@ def _address(text: str) -> tuple[str, str]:
     repository, _colon, rest = text.partition(":")
     path, _at, commit = rest.partition("@")
     return f"https://github.com/{repository}/blob/{commit}/{path}", f"{repository.partition('/')[2]}: {path}"
-
-
-def _searchable(one: Recipe) -> str:
-    return " ".join((one.id, one.name, one.base_model, one.family, one.method, one.task, one.goal)).casefold()

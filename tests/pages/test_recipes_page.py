@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from page_driver import html_of, open_page, text_of
+from page_driver import address, html_of, open_page, text_of
 
-from lab.catalogue.recipes import recipes
+from lab.catalogue.recipes import comparators, recipes
 from lab.models.location import locate
 from lab.ui.recipe_view import _linked
 
@@ -24,11 +24,12 @@ def shown_recipes(app):
     return [button.key.removeprefix("recipe-") for button in app.button if button.key.startswith("recipe-")]
 
 
-def test_the_list_shows_every_recipe():
+def test_the_list_shows_every_recipe_and_every_published_run():
     app = open_page("recipes")
     shown = shown_recipes(app)
     assert set(ASKED_FOR) <= set(shown)
-    assert len(shown) == len(recipes())
+    assert len(shown) == len(recipes()) + len(comparators())
+    assert "15 published runs" in text_of(app)
 
 
 def test_search_and_filters_narrow_the_list():
@@ -37,12 +38,72 @@ def test_search_and_filters_narrow_the_list():
     found = shown_recipes(app)
     assert "alpaca" in found and "vicuna" not in found
     app.text_input(key="recipes-search").set_value("").run()
-    app.multiselect(key="recipes-method").set_value(["full"]).run()
+    app.selectbox(key="recipes-method").set_value("full").run()
     found = shown_recipes(app)
     assert "alpaca" in found and "alpaca_lora" not in found
     app.text_input(key="recipes-search").set_value("no such thing").run()
     assert not shown_recipes(app)
     assert "No recipe matches" in str(app.info[0].value)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "found", "other"),
+    [
+        ("purpose", "comparator", "zephyr_7b_qlora", "alpaca"),
+        ("purpose", "use-case", "setup2_standard", "alpaca"),
+        ("hardware", "one", "alpaca_lora", "llama2_chat"),
+        ("hardware", "many", "llama2_chat", "alpaca_lora"),
+        ("size", "large", "lima_65b", "alpaca"),
+        ("family", "encoder", "bert_imdb", "alpaca"),
+        ("task", "classification", "bert_imdb", "alpaca"),
+    ],
+)
+def test_a_recipe_is_found_by_each_of_its_properties(name, code, found, other):
+    app = open_page("recipes")
+    app.selectbox(key=f"recipes-{name}").set_value(code).run()
+    assert not app.exception
+    shown = shown_recipes(app)
+    assert found in shown and other not in shown
+
+
+def test_the_ratings_of_the_documents_are_named_as_the_authors():
+    shown = html_of(open_page("recipes", recipe="alpaca"))
+    assert "Author&#x27;s rating" in shown
+    assert "3 of 5" in shown
+
+
+def test_recipes_stand_side_by_side_with_their_differences_only():
+    app = open_page("recipes", compare="alpaca,zephyr_7b_full,vicuna")
+    shown = html_of(app)
+    assert "Gradient accumulation" in shown and "Computed" in shown
+    assert "Data generator" not in shown and "Origin of the data" not in shown  # only Alpaca names it
+    assert "is the same" in text_of(app) or "are the same" in text_of(app)
+    app.toggle(key="compare-all").set_value(True).run()
+    assert "Origin of the data" in html_of(app)
+
+
+def test_the_choice_of_the_comparison_stays_in_the_address():
+    app = open_page("recipes", compare="alpaca")
+    app.button(key="compare-add-vicuna").click().run()
+    assert not app.exception
+    assert address(app, "compare") == "alpaca,vicuna"
+    assert app.multiselect(key="compare-chosen").value == ["alpaca", "vicuna"]
+
+
+def test_a_comparison_of_what_does_not_exist_says_so_and_shows_the_rest():
+    app = open_page("recipes", compare="alpaca,<i>none</i>,vicuna,tulu3,lima_65b,olmo_7b_sft")
+    assert "There is no recipe called" in text_of(app)
+    assert app.multiselect(key="compare-chosen").value == ["alpaca", "vicuna", "tulu3", "lima_65b"]
+
+
+def test_a_published_run_lends_its_numbers_to_the_plan():
+    app = open_page("recipes", recipe="zephyr_7b_qlora")
+    assert "The document" not in html_of(app)
+    app.button(key="recipe-plan").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Plan"
+    assert app.number_input(key="set-schedule.accumulation").value == 2
+    assert app.text_input(key="set-schedule.warmup").value == "0.1"
 
 
 def test_a_recipe_opens_from_the_list():
@@ -52,7 +113,7 @@ def test_a_recipe_opens_from_the_list():
     assert app.title[0].value == "Alpaca (Stanford)"
 
 
-@pytest.mark.parametrize("name", [one.id for one in recipes()])
+@pytest.mark.parametrize("name", [one.id for one in (*recipes(), *comparators())])
 def test_every_recipe_can_be_read(name):
     app = open_page("recipes", recipe=name)
     assert app.title[0].value
