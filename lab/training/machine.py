@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import psutil
 import torch
 
 from lab.errors import InputError
 from lab.spec import ResourceSpec
 from lab.text import N_
 
-SMALL = 20_000_000  # parameters below which more than two threads only wait for each other
+SMALL = 20_000_000  # parameters below which threads mostly wait for each other, badly so on a shared machine
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Machine:
     @property
     def name(self) -> str:
         """The device in words."""
-        return torch.cuda.get_device_name(0) if self.device == "cuda" else f"CPU, {self.threads} threads"
+        if self.device == "cuda":
+            return str(torch.cuda.get_device_name(0))
+        return "CPU, 1 thread" if self.threads == 1 else f"CPU, {self.threads} threads"
 
     @property
     def frozen_dtype(self) -> torch.dtype:
@@ -81,8 +84,11 @@ def has_bf16(device: str) -> bool:
 
 
 def default_threads(parameters: int) -> int:
-    """Threads for a model of this many parameters on the cores that this process may use."""
-    return min(_cores(), 2) if parameters < SMALL else _cores()
+    """Threads for a model of this many parameters: one for a small one, else the cores that this process may use.
+
+    It never depends on the load: with other threads a resumed run would end with slightly other weights.
+    """
+    return 1 if parameters < SMALL else _cores()
 
 
 def peak_memory_gib(device: str) -> float:
@@ -93,7 +99,8 @@ def peak_memory_gib(device: str) -> float:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    logical = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(logical, psutil.cpu_count(logical=False) or logical)
 
 
 @contextmanager
