@@ -13,23 +13,29 @@ import json
 import pkgutil
 import random
 import re
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 SEED = 42
 HELD_OUT_ONE_IN = 6
 SENTENCE_CHARS = (20, 120)
+# Code, markup, links, questions and notes to the authors.
+NOT_PROSE = r"::|>>>|--|->|==|\?$|https?:|[|<>{}\\]|\b(XXX|TODO|Deprecated|Python [23])\b"
 PROMPT = "### Question: {question}\n### Answer: "
 
 # Left out: tests and demonstrations, vendored or deprecated trees, tables of code pages, the platform
 # twins of `os` and `os.path`, and what opens a window, a browser or a socket when imported.
-SKIPPED = frozenset(
-    "antigravity this idlelib lib2to3 test turtledemo turtle tkinter pip distutils encodings ensurepip pydoc_data "
-    "posix posixpath ntpath nt genericpath msilib nturl2path opcode sre_compile sre_parse sre_constants".split()
-)
+SKIPPED = frozenset({
+    "antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "turtle", "tkinter",
+    "pip", "distutils", "ensurepip", "encodings", "pydoc_data", "msilib",
+    "posix", "posixpath", "nt", "ntpath", "nturl2path", "genericpath",
+    "opcode", "sre_compile", "sre_parse", "sre_constants",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def _modules() -> Iterator[ModuleType]:
                     yield submodule
 
 
-def _signature(thing: object) -> str:
+def _signature(thing: Any) -> str:
     """The names of the parameters in parentheses; "(...)" where unknown or long."""
     # No default values: some hold a path or a setting of this machine, and the corpus must not.
     try:
@@ -128,7 +134,7 @@ def _readable(sentence: str) -> bool:
         and sentence.isascii()
         and sentence[0].isupper()
         and sentence.count(" ") >= 3
-        and not re.search(r"::|>>>|--|->|==|\?$|https?:|[|<>{}\\]|\b(XXX|TODO|Deprecated|Python [23])\b", sentence)
+        and not re.search(NOT_PROSE, sentence)
     )
 
 
@@ -174,7 +180,16 @@ def _all_entries() -> Iterator[Entry]:
 
 
 def build_entries() -> list[Entry]:
-    """The corpus: one entry per sentence, by name, each marked as held out or not by its top module.
+    """The corpus: one entry per sentence, by name, each marked as held out or not by its top module."""
+    # In an interpreter of its own, without site-packages: torch, transformers and others put functions
+    # of theirs into `inspect` and `logging`, and Python's corpus must not depend on what was imported.
+    command = [sys.executable, "-I", "-S", __file__]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
+    return [Entry(**fields) for fields in json.loads(output)]
+
+
+def _entries_of_this_process() -> list[Entry]:
+    """What `build_entries` returns, read from the modules as they are in this interpreter.
 
     Where several names share a sentence (an inherited method, an alias) the shortest name keeps it:
     a question whose answer fits five names teaches nothing.
@@ -195,15 +210,23 @@ def _held_out_modules(modules: set[str]) -> set[str]:
 
 
 def question_rows(entries: list[Entry]) -> list[dict[str, str]]:
-    """The question-answer set in file order: the train rows, then the held-out rows, each shuffled by the seed."""
+    """The question-answer set in file order: the train rows, then the held-out rows, both shuffled."""
     rows = []
     for split, wanted in (("train", False), ("held_out", True)):
         part = [e for e in entries if e.held_out is wanted]
         random.Random(SEED).shuffle(part)
-        rows += [{"question": e.question, "answer": e.sentence, "module": e.module, "split": split} for e in part]
+        rows += [_row(e, split) for e in part]
     return rows
+
+
+def _row(entry: Entry, split: str) -> dict[str, str]:
+    return {"question": entry.question, "answer": entry.sentence, "module": entry.module, "split": split}
 
 
 def fingerprint(entries: list[Entry]) -> str:
     """The SHA-256 of the corpus, as 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps([vars(e) for e in entries], sort_keys=True).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps([vars(e) for e in _entries_of_this_process()]))

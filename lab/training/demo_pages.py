@@ -1,4 +1,4 @@
-"""The manual that the demo model reads: each entry in many styles, tokenized once, laid out anew at each reading."""
+"""The manual that the demo model reads: each entry in many styles, laid out anew at each reading."""
 
 import random
 from collections import deque
@@ -50,15 +50,29 @@ def train_tokenizer(entries: list[Entry]) -> PreTrainedTokenizerFast:
     # A blank stays with the word before it. So a name is the same tokens at the start of a line and
     # inside a question, and "Answer: " + text is tokenized alike in one piece or in two.
     words = pre_tokenizers.Split(Regex(r"\w+ ?|[^\w\s]+ ?|\s+"), "isolated")
-    bpe.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
     bpe.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=[START, END, PAD], initial_alphabet=alphabet, show_progress=False)
-    bpe.train_from_iterator(("".join(lead_and_sentence(e, s)) for e in entries for s in (*STYLES[:3], FULL_PAGE)), trainer)
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[START, END, PAD],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    styles = (*STYLES[:3], FULL_PAGE)
+    bpe.train_from_iterator(("".join(lead_and_sentence(e, s)) for e in entries for s in styles), trainer)
     bpe.post_processor = processors.TemplateProcessing(single=f"{START} $A", special_tokens=[(START, 0)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token=START, eos_token=END, pad_token=PAD, model_max_length=512, clean_up_tokenization_spaces=False
+        tokenizer_object=bpe,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
     )
+
+
+Piece = tuple[list[int], list[float]]  # token ids, and the weight of each in the loss
 
 
 @dataclass
@@ -79,11 +93,14 @@ class Manual:
         self._listed = [[self._piece(e, style + "\n") for style in STYLES] for e in entries]
         self._full = [self._piece(e, FULL_PAGE + "\n") for e in entries]
 
-    def _piece(self, entry: Entry, style: str) -> tuple[list[int], list[float]]:
-        lead, sentence = (self._tokenizer(t, add_special_tokens=False)["input_ids"] for t in lead_and_sentence(entry, style))
+    def _piece(self, entry: Entry, style: str) -> Piece:
+        lead, sentence = (self._tokens(text) for text in lead_and_sentence(entry, style))
         return lead + sentence, [LEAD_WEIGHT] * len(lead) + [1.0] * len(sentence)
 
-    def _rows_of_one_reading(self) -> list[tuple[list[int], list[float]]]:
+    def _tokens(self, text: str) -> list[int]:
+        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def _rows_of_one_reading(self) -> list[Piece]:
         """Every entry once, in pages of one style each; none longer than a row."""
         waiting = deque(self._random.sample(range(len(self._listed)), len(self._listed)))
         rows = []
@@ -93,7 +110,7 @@ class Manual:
         self._random.shuffle(rows)
         return rows
 
-    def _fill_row(self, waiting: deque[int], style: int | None) -> tuple[list[int], list[float]]:
+    def _fill_row(self, waiting: deque[int], style: int | None) -> Piece:
         """Take entries from the queue until the row is full; one that does not fit waits for a later row."""
         ids: list[int] = []
         weights: list[float] = []
@@ -115,7 +132,7 @@ class Manual:
                 yield reading, self._batch(rows[k : k + rows_per_batch])
             reading += 1
 
-    def _batch(self, rows: list[tuple[list[int], list[float]]]) -> Batch:
+    def _batch(self, rows: list[Piece]) -> Batch:
         start, end, pad = (self._tokenizer.convert_tokens_to_ids(t) for t in (START, END, PAD))
         ids = torch.full((len(rows), ROW_TOKENS), pad)
         weights = torch.zeros(len(rows), ROW_TOKENS)
