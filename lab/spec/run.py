@@ -198,11 +198,31 @@ class ScheduleSpec(Part):
         maximum=1.0,
         source="QLoRA, arXiv:2305.14314",
     )
-    scheduler: Literal["linear", "cosine", "constant"] = setting(
-        "cosine",
-        N_("Scheduler"),
-        N_("How the learning rate falls after the warmup."),
-        source="Stanford Alpaca, README",
+    scheduler: Literal["linear", "cosine", "cosine-with-floor", "constant", "wsd", "inverse-sqrt", "polynomial"] = (
+        setting(
+            "cosine",
+            N_("Scheduler"),
+            N_("How the learning rate falls after the warmup; wsd holds the peak and falls at the end."),
+            source="Stanford Alpaca, README",
+        )
+    )
+    floor: float = setting(
+        0.1,
+        N_("Floor of the learning rate"),
+        N_("Lowest rate as a share of the peak; for the schedulers cosine-with-floor, wsd and polynomial."),
+        unit=N_("share"),
+        minimum=0.0,
+        maximum=0.9,
+        source="SmolLM3, alignment-handbook: cosine to 10 %",
+    )
+    decay: float = setting(
+        0.1,
+        N_("Decay of wsd"),
+        N_("Share of the steps, at the end, in which the scheduler wsd lets the rate fall."),
+        unit=N_("share"),
+        minimum=0.0,
+        maximum=1.0,
+        source="MiniCPM, arXiv:2404.06395",
     )
     warmup: float = setting(
         0.03,

@@ -16,14 +16,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from trl import SFTConfig, SFTTrainer
 
 from lab.data.example import IGNORED, Example
+from lab.planning.schedule import course_of, transformers_scheduler
 from lab.spec import RunSpec
 from lab.training import attention
 from lab.training.collate import FlatCollator, PaddedCollator, real_tokens
 from lab.training.machine import Machine
 from lab.training.measure import Pace
 from lab.training.steps import Course
-
-SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
 
 def arguments(spec: RunSpec, course: Course, machine: Machine, checkpoints: Path) -> SFTConfig:
@@ -33,14 +32,17 @@ def arguments(spec: RunSpec, course: Course, machine: Machine, checkpoints: Path
     of the data order is named, so that it does not depend on what drew numbers before.
     """
     schedule = spec.schedule
+    curve = course_of(schedule, course.steps)
+    scheduler, options = transformers_scheduler(curve, schedule.learning_rate)
     config = SFTConfig(
         output_dir=str(checkpoints),
         max_steps=course.steps,
         per_device_train_batch_size=schedule.per_device_batch,
         gradient_accumulation_steps=schedule.accumulation,
         learning_rate=schedule.learning_rate,
-        lr_scheduler_type=SCHEDULERS[schedule.scheduler],
-        warmup_steps=course.warmup,
+        lr_scheduler_type=scheduler,
+        lr_scheduler_kwargs=options,
+        warmup_steps=curve.warmup,
         weight_decay=schedule.weight_decay,
         max_grad_norm=schedule.max_grad_norm,
         optim="adamw_torch_fused",

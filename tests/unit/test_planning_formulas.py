@@ -9,7 +9,8 @@ from lab.models import facts_of
 from lab.planning import formula_named, formulas, schedule_curve
 from lab.planning.lora import adapter_parameters, unknown_targets
 from lab.planning.rates import nearest_published, rate_range
-from lab.spec import RunSpec, with_overrides
+from lab.planning.schedule import course_of, transformers_scheduler
+from lab.spec import RunSpec, setting_at, with_overrides
 
 WORKED = [
     ("effective_batch", {"per_device": 4, "devices": 6, "accumulation": 8}, 192),
@@ -93,7 +94,7 @@ def test_clock_and_points() -> None:
     assert formula_named("split_shares")({"test": 0.2, "validation": 0.1}) == pytest.approx([0.72, 0.08, 0.2])
 
 
-@pytest.mark.parametrize("scheduler", ["linear", "cosine", "constant"])
+@pytest.mark.parametrize("scheduler", setting_at("schedule.scheduler").choices)
 @pytest.mark.parametrize("warmup", [0.0, 0.03, 10.0, 37.0])
 @pytest.mark.parametrize("steps", [1, 37, 120])
 def test_the_planned_curve_is_that_of_the_real_scheduler(scheduler: str, warmup: float, steps: int) -> None:
@@ -103,13 +104,28 @@ def test_the_planned_curve_is_that_of_the_real_scheduler(scheduler: str, warmup:
     arguments = TrainingArguments(output_dir="unused", warmup_steps=warmup, report_to=[], use_cpu=True)
     spec = with_overrides(RunSpec(), {"schedule.scheduler": scheduler, "schedule.warmup": warmup})
     curve = dict(schedule_curve(spec, steps, points=1000))
+    course = course_of(spec.schedule, steps)
+    if scheduler != "polynomial":
+        assert course.warmup == arguments.get_warmup_steps(steps)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=spec.schedule.learning_rate)
-    name = "constant_with_warmup" if scheduler == "constant" else scheduler
-    real = get_scheduler(name, optimizer, num_warmup_steps=arguments.get_warmup_steps(steps), num_training_steps=steps)
+    name, options = transformers_scheduler(course, spec.schedule.learning_rate)
+    real = get_scheduler(
+        name, optimizer, num_warmup_steps=course.warmup, num_training_steps=steps, scheduler_specific_kwargs=options
+    )
     for step in range(steps + 1):
         assert curve[step] == pytest.approx(real.get_last_lr()[0], abs=1e-15)
         optimizer.step()
         real.step()
+
+
+def test_the_floor_and_the_decay_are_where_the_spec_puts_them() -> None:
+    changes = {"schedule.scheduler": "wsd", "schedule.floor": 0.25, "schedule.decay": 0.2, "schedule.warmup": 10}
+    spec = with_overrides(RunSpec(), changes | {"schedule.learning_rate": 1e-3})
+    curve = dict(schedule_curve(spec, 1000))
+    assert curve[10] == curve[800] == 1e-3
+    assert curve[900] == pytest.approx(0.625e-3) and curve[1000] == pytest.approx(0.25e-3)
+    cosine = with_overrides(spec, {"schedule.scheduler": "cosine-with-floor"})
+    assert schedule_curve(cosine, 1000)[-1] == (1000, pytest.approx(0.25e-3))
 
 
 @pytest.mark.parametrize("rows", [1, 15, 16, 17, 100, 333])

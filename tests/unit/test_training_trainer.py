@@ -13,7 +13,7 @@ from trl import SFTConfig, SFTTrainer
 
 from lab.data.example import IGNORED, Example
 from lab.planning.schedule import schedule_curve
-from lab.spec import RunSpec
+from lab.spec import RunSpec, setting_at
 from lab.training import attention, build
 from lab.training.collate import FlatCollator, PaddedCollator
 from lab.training.machine import Machine
@@ -125,7 +125,7 @@ def test_gradient_checkpointing_changes_no_gradient(tiny_llama: Path, tmp_path: 
     assert far(gradients(saving, 1)[1], gradients(plain, 1)[1]) < 1e-5
 
 
-@pytest.mark.parametrize("scheduler", ["linear", "cosine", "constant"])
+@pytest.mark.parametrize("scheduler", setting_at("schedule.scheduler").choices)
 def test_the_learning_rate_is_the_planned_one_at_every_step(
     tiny_llama: Path, tmp_path: Path, scheduler: Any
 ) -> None:
