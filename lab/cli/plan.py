@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from lab.cli.arguments import Commands, add_spec_arguments, command
+from lab.cli.exports import FORMATS, add_out_argument, export_spec
 from lab.cli.output import Output, facts
 from lab.cli.words import duration, gib, number
 
@@ -14,6 +15,8 @@ def add(commands: Commands) -> None:
     """Add the command."""
     plan = command(commands, "plan", "batch, steps, epochs, memory and time of a run, without data or GPU", show_plan)
     add_spec_arguments(plan)
+    plan.add_argument("--export", choices=FORMATS, help="print the setup in this form instead of the plan")
+    add_out_argument(plan)
 
 
 def show_plan(arguments: argparse.Namespace, output: Output) -> int:
@@ -24,6 +27,8 @@ def show_plan(arguments: argparse.Namespace, output: Output) -> int:
 
     spec = spec_of(arguments)
     specs.check(spec, runnable=False)  # what this version cannot run can still be planned
+    if arguments.export or arguments.out:
+        return export_spec(spec, arguments.export or "spec", arguments.out, output)
     model = check_model(spec.model.source)
     # A number of examples is enough: then the data need not exist yet.
     data = DataFacts(spec.data.examples) if spec.data.examples else data_facts(spec)

@@ -1,4 +1,4 @@
-"""`recipes list|show|check`: the catalogue, and whether its recipes' numbers hold."""
+"""`recipes list|show|check|export`: the catalogue, and whether its recipes' numbers hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import argparse
 from dataclasses import asdict
 
 from lab.cli.arguments import Commands, command, group
+from lab.cli.exports import FORMATS, add_out_argument, answer_export
 from lab.cli.output import Output, facts, table
+from lab.errors import InputError
+from lab.text import N_
 
 
 def add(commands: Commands) -> None:
@@ -17,6 +20,11 @@ def add(commands: Commands) -> None:
     show.add_argument("id", metavar="ID", help="see recipes list")
     check = command(recipes, "check", "compute a recipe's numbers again and compare", check_recipe)
     check.add_argument("id", metavar="ID", help="see recipes list")
+    purpose = "a recipe's run for the lab, TRL, Axolotl, LLaMA-Factory or Python"
+    export = command(recipes, "export", purpose, export_recipe)
+    export.add_argument("id", metavar="ID", help="see recipes list")
+    export.add_argument("--format", choices=FORMATS, default="spec", help="the form to write it in")
+    add_out_argument(export)
 
 
 def list_recipes(arguments: argparse.Namespace, output: Output) -> int:
@@ -58,6 +66,26 @@ def check_recipe(arguments: argparse.Namespace, output: Output) -> int:
         table(rows, ["Status", "Name", "Claimed", "Computed", "Formula"]),
     )
     return 0
+
+
+def export_recipe(arguments: argparse.Namespace, output: Output) -> int:
+    """Print what the lab would run for a recipe in another tool's form."""
+    from lab.catalogue.exchange import export
+    from lab.catalogue.recipes import recipe, run_spec
+    from lab.cli.check import model_facts
+    from lab.planning import plan
+
+    found = recipe(arguments.id)
+    if not found.run:
+        raise InputError(
+            N_("The recipe {name} has nothing to run: {why}"),
+            where=found.id,
+            name=found.name,
+            why=found.not_run or "it only describes",
+        )
+    spec = run_spec(found)
+    facts, _ = model_facts(spec.model.source)
+    return answer_export(export(spec, arguments.format, plan(spec, facts=facts)), arguments.out, output)
 
 
 def _shown(value: object) -> object:
