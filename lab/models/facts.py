@@ -21,7 +21,8 @@ class ModelFacts:
     """The facts of one model; None for what is not known.
 
     Widths in values; `positions` in tokens; `parameters` exact, counted from the config or from the weights
-    (`counted`). `linear_modules`: the linear layers of the blocks by name, which LoRA can adapt.
+    (`counted`). `linear_modules`: the linear layers of the blocks by name, which LoRA can adapt. `dropout`: the model
+    drops attention weights in training, as GPT-2 and BERT do by default.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelFacts:
     linear_modules: dict[str, Linear] = field(default_factory=dict)
     family: str = ""
     activation: str = ""
+    dropout: bool = False
     eos: str = ""
     has_pad: bool | None = None
     has_chat_template: bool | None = None
@@ -95,8 +97,16 @@ def _of_shape(shape: Shape, config: Mapping[str, Any]) -> dict[str, Any]:
         "linear_modules": shape.linear,
         "family": shape.family,
         "activation": str(config.get("activation_function") or config.get("hidden_act") or ""),
+        "dropout": bool(_dropout(shape, config)),
         "counted": "config",
     }
+
+
+def _dropout(shape: Shape, config: Mapping[str, Any]) -> float:
+    """The dropout of the attention weights; transformers' default where the config does not say."""
+    names = {"gpt2": ("attn_pdrop", 0.1), "bert": ("attention_probs_dropout_prob", 0.1)}
+    name, default = names.get(shape.family, ("attention_dropout", 0.0))
+    return float(config.get(name, default) or 0.0)
 
 
 def _facts_of_folder(folder: Path, *, name: str) -> ModelFacts:

@@ -9,6 +9,7 @@ from lab.models.architectures import Linear
 from lab.planning.registry import formula
 
 _PEFT = "arXiv:2106.09685; PEFT documentation"
+ALL = "all-linear"
 
 
 @formula("sum over target layers of rank x (inputs + outputs)", unit="parameters", source=_PEFT)
@@ -49,11 +50,12 @@ def target_layers(facts: ModelFacts, targets: list[str] | str) -> list[Linear] |
     """
     if not facts.linear_modules:
         return None
-    if targets == "all-linear":
-        return list(facts.linear_modules.values())
-    names = [targets] if isinstance(targets, str) else targets
-    found = {name: layer for name, layer in facts.linear_modules.items() if _matches(name, names)}
-    return list(found.values()) or None
+    return [layer for name, layer in facts.linear_modules.items() if is_target(name, targets)] or None
+
+
+def is_target(layer: str, targets: list[str] | str) -> bool:
+    """Whether the linear layer of this name gets an adapter."""
+    return targets == ALL or _matches(layer, [targets] if isinstance(targets, str) else targets)
 
 
 def unknown_targets(facts: ModelFacts, targets: list[str] | str) -> list[str]:

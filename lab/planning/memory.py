@@ -1,8 +1,6 @@
-"""Memory of a training run, term by term, in bytes.
+"""Memory of a training run, term by term, in bytes. A term that cannot be known is None.
 
-The activations are counted per layer and token for transformers' eager layers with attention that stores no
-scores (measured for Llama and GPT-2; the terms marked derived follow from them). A term that cannot be known
-is None.
+Activations have a module of their own; `footprint` puts the terms together.
 """
 
 from __future__ import annotations
@@ -13,13 +11,16 @@ from lab.models import ModelFacts
 from lab.planning.registry import formula
 
 GIB = 2**30
-# Bytes per parameter of the states that the optimizer keeps for fp32 parameters.
+# Bytes per parameter of the states that the optimizer keeps for fp32 parameters: two moments; two in 8 bits with their
+# constants (measured); rows and columns in place of a matrix; none without momentum. Paged states may lie in the
+# memory of the machine while the GPU has no room.
 OPTIMIZER_BYTES = {"adamw": 8.0, "paged-adamw-32bit": 8.0, "adamw-8bit": 2.03, "adafactor": 0.1, "sgd": 0.0}
-# Bytes per value of the linear layers in the blocks; nf4 with its constants quantized too.
-LINEAR_BYTES = {"8bit": 1.0, "nf4": 0.51587}
-# What the process holds beside the tensors: CUDA context and allocator on a GPU, Python and libraries on a
-# CPU.
-OVERHEAD_GIB = {"cuda": 0.6, "cpu": 1.0}
+# Bytes per value of the linear layers in the blocks: 4 bits and a constant for 64 values, in fp32 or quantized again.
+LINEAR_BYTES = {"8bit": 1.0, "nf4": 0.51587, "nf4-plain": 0.5625}
+# What the process holds beside these terms. GPU: the CUDA context. CPU, calibrated on runs of the embedded demo and of
+# a model of no size: 0.45 for torch, transformers, trl, peft and datasets, the rest for compiled kernels, the
+# allocator's slack and the batches of evaluation and generation.
+OVERHEAD_GIB = {"cuda": 0.6, "cpu": 0.7}
 HEAD_TILE = 256 * 2**20  # bytes of logits that TRL's fused loss head holds at a time
 
 
@@ -57,8 +58,44 @@ def full_tuning_gigabytes(parameters: float, bytes_per_parameter: float) -> floa
     return parameters * bytes_per_parameter / 1e9
 
 
+@formula("bits per value x parameters / 8 / 2^30", unit="GiB", source="definition")
+def weights_gib(parameters: float, bits: float) -> float:
+    """Memory of weights in so many bits: 32, 16, 8; NF4 4.5, with double quantisation 4.127. 7B in bf16: 13.04."""
+    return bits * parameters / 8 / GIB
+
+
+@formula(
+    "bytes of the states x parameters / 2^30",
+    unit="GiB",
+    source="AdamW: two fp32 moments; 8-bit states: arXiv:2110.02861, measured 2.03 bytes",
+)
+def optimizer_gib(parameters: float, optimizer: str) -> float:
+    """Memory of the optimizer's states for so many trained fp32 parameters. 7B with AdamW: 52.15."""
+    return OPTIMIZER_BYTES[optimizer] * parameters / GIB
+
+
+@formula(
+    "2 x layers x key-value heads x head width x bytes x tokens / 2^30",
+    unit="GiB",
+    source="keys and values of every layer; bf16: 2 bytes",
+)
+def kv_cache_gib(layers: int, kv_heads: int, head_dim: int, tokens: float, bytes_each: int = 2) -> float:
+    """Memory of generation for so many tokens, all sequences together. Llama 3.1 8B, 8,192 tokens: 1.0."""
+    return 2 * layers * kv_heads * head_dim * bytes_each * tokens / GIB
+
+
+def kv_cache_bytes(facts: ModelFacts, tokens: float, *, bytes_each: int = 2) -> float | None:
+    """Bytes of the key-value cache of so many tokens; None for a model whose shape is not known."""
+    if facts.layers is None or facts.kv_heads is None or facts.head_dim is None:
+        return None
+    return kv_cache_gib(facts.layers, facts.kv_heads, facts.head_dim, tokens, bytes_each) * GIB
+
+
 def weight_bytes(facts: ModelFacts, *, quantization: str = "none", bytes_each: int = 4) -> float | None:
-    """Bytes of the base model's weights; quantized weights keep norms, embeddings and head in 2 bytes."""
+    """Bytes of the base model's weights; quantized weights keep norms, embeddings and head in 2 bytes.
+
+    `quantization`: none, 8bit, nf4 (double quantisation) or nf4-plain (without).
+    """
     if facts.parameters is None:
         return None
     if quantization == "none":
@@ -67,53 +104,6 @@ def weight_bytes(facts: ModelFacts, *, quantization: str = "none", bytes_each: i
         return None
     linear = sum(layer.weights for layer in facts.linear_modules.values())
     return LINEAR_BYTES[quantization] * linear + 2.0 * (facts.parameters - linear)
-
-
-def activation_bytes(
-    facts: ModelFacts, tokens: int, *, lora_rank: int = 0, bf16: bool = True, autocast: bool = True,
-    checkpointing: bool = False,
-) -> float | None:  # fmt: skip
-    """Bytes stored between forward and backward pass for `tokens` tokens of one batch; None for other
-    families.
-    """
-    per_layer = layer_bytes(facts, lora_rank=lora_rank, bf16=bf16, autocast=autocast)
-    if per_layer is None or facts.layers is None or facts.hidden is None:
-        return None
-    if checkpointing:
-        kept = facts.layers * facts.hidden * (2 if bf16 else 4)
-        return float((kept + per_layer) * tokens)
-    return float(facts.layers * per_layer * tokens)
-
-
-def layer_bytes(facts: ModelFacts, *, lora_rank: int, bf16: bool, autocast: bool) -> float | None:
-    """Bytes of stored activations of one layer for one token.
-
-    Counted exactly for bf16 models; with fp32 weights under bf16 autocast, and in fp32, derived from that
-    count.
-    """
-    hidden, heads, kv_heads = facts.hidden, facts.heads, facts.kv_heads
-    width, feed = facts.head_dim, facts.intermediate
-    if hidden is None or heads is None or kv_heads is None or width is None or feed is None:
-        return None
-    if facts.family == "llama":
-        return _llama_bytes(hidden, heads, kv_heads, width, feed, lora_rank, bf16=bf16, autocast=autocast)
-    if facts.family in ("gpt2", "gpt_neox", "bert"):
-        # gelu_new keeps its intermediate values, the fused forms do not.
-        count = (56 if facts.activation == "gelu_new" else 32) * hidden + 4 * hidden + 4 * heads + 16
-        return count + 14 * lora_rank if bf16 else 2.0 * count + 28 * lora_rank
-    return None
-
-
-def _llama_bytes(
-    hidden: int, heads: int, kv_heads: int, width: int, feed: int, rank: int, *, bf16: bool, autocast: bool
-) -> float:
-    attention = 4 * heads * width + 4 * kv_heads * width
-    plain = 16 * hidden + attention + 8 * feed + 4 * heads + 8
-    if not bf16:
-        return 2.0 * plain + 28 * rank
-    if autocast:
-        return 18 * hidden + attention + 2 * heads * width + 8 * feed + 14 * rank
-    return (12 if rank else 16) * hidden + attention + 8 * feed + 4 * heads + 8 + 14 * rank
 
 
 def logit_bytes(facts: ModelFacts, tokens: int, *, bf16: bool = True) -> float | None:

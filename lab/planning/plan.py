@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.models import ModelFacts, facts_of
 from lab.planning import batch, compute, lora, memory, rates, steps, warmup
+from lab.planning.footprint import footprint, load_of
 from lab.planning.inputs import PlanInputs, gather
 from lab.planning.registry import formula_named
 from lab.planning.verdicts import Verdict, judge
@@ -134,7 +135,7 @@ def plan(
         trained_parameters=trained,
         trained_share=share,
         adapter_bytes=lora.adapter_bytes(trained) if is_adapter and trained is not None else None,
-        memory=_memory(given, trained),
+        memory=footprint(facts, load_of(spec, length=given.longest_tokens, device=given.device, bf16=given.bf16)),
         flops_per_token=flops,
         tokens_per_s=speed,
         time_s=None if tokens is None or speed is None else compute.seconds_of(tokens, speed),
@@ -175,36 +176,6 @@ def _trained(spec: RunSpec, facts: ModelFacts) -> tuple[int | None, float | None
     if trained is None or facts.parameters is None:
         return trained, None
     return trained, trained / facts.parameters
-
-
-def _memory(given: PlanInputs, trained: int | None) -> memory.MemoryPlan:
-    spec, facts = given.spec, given.facts
-    full = spec.method.name == "full"
-    # A full fine-tune keeps fp32 weights under bf16 autocast; frozen weights are kept in bf16 on a GPU.
-    half = given.bf16 and not full and given.device == "cuda"
-    tokens = spec.schedule.per_device_batch * given.longest_tokens
-    gradients, states = memory.trained_bytes(trained, spec.schedule.optimizer)
-    size = 2 if half else 4
-    adapter = 0.0 if full else None if trained is None else 4.0 * trained
-    terms = {
-        "weights": memory.weight_bytes(facts, quantization=spec.model.quantization, bytes_each=size),
-        "adapter": adapter,
-        "gradients": gradients,
-        "optimizer": states,
-        "activations": memory.activation_bytes(
-            facts,
-            tokens,
-            lora_rank=0 if full else spec.method.rank,
-            bf16=given.bf16,
-            autocast=not half,
-            checkpointing=spec.resources.gradient_checkpointing,
-        ),
-        "logits": memory.fused_head_bytes(facts, tokens, full=full)
-        if given.device == "cuda"
-        else memory.logit_bytes(facts, tokens, bf16=given.bf16),
-        "overhead": memory.OVERHEAD_GIB[given.device] * memory.GIB,
-    }
-    return memory.MemoryPlan(**{f"{k}_gib": None if v is None else v / memory.GIB for k, v in terms.items()})
 
 
 def _speed(given: PlanInputs, flops: float | None) -> float | None:

@@ -1,0 +1,125 @@
+"""The memory of a run put together: which terms a method, a number format and a device bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lab.models import ModelFacts
+from lab.planning import activations, memory
+from lab.planning.lora import adapter_parameters
+from lab.spec import RunSpec
+
+# On a CPU the lab attends to examples up to this length with kernels that keep the scores.
+SCORES_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Load:
+    """What decides the memory of one device.
+
+    `batch` examples of `length` tokens at once; `method` full, lora or qlora; `quantization` none, 8bit, nf4 or
+    nf4-plain; `bf16` the computation's format (else fp32); `device` cpu or cuda; `scores`: attend as the lab does on
+    a CPU, where short examples keep their attention scores.
+    """
+
+    method: str = "lora"
+    batch: int = 1
+    length: int = 512
+    quantization: str = "none"
+    rank: int = 16
+    targets: list[str] | str = "all-linear"
+    dropout: float = 0.0
+    optimizer: str = "adamw"
+    checkpointing: bool = False
+    bf16: bool = True
+    device: str = "cuda"
+    scores: bool = True
+
+    @property
+    def full(self) -> bool:
+        """Whether every weight is trained."""
+        return self.method == "full"
+
+    @property
+    def half(self) -> bool:
+        """Whether frozen weights lie in bf16; a full fine-tune keeps fp32 weights under bf16 autocast."""
+        return self.bf16 and not self.full and (self.device == "cuda" or self.quantization != "none")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are on the device at once, at most."""
+        return self.batch * self.length
+
+    def with_method(self, method: str, *, checkpointing: bool) -> Load:
+        """The same run with another method, in the form that it is used in: QLoRA on NF4, the others unquantized."""
+        return replace(
+            self, method=method, checkpointing=checkpointing, quantization="nf4" if method == "qlora" else "none"
+        )
+
+
+def load_of(spec: RunSpec, *, length: int, device: str, bf16: bool) -> Load:
+    """The load of a spec whose longest example has `length` tokens."""
+    return Load(
+        method=spec.method.name,
+        batch=spec.schedule.per_device_batch,
+        length=length,
+        quantization=spec.model.quantization,
+        rank=spec.method.rank,
+        targets=spec.method.target_modules,
+        dropout=spec.method.dropout,
+        optimizer=spec.schedule.optimizer,
+        checkpointing=spec.resources.gradient_checkpointing,
+        bf16=bf16,
+        device=device,
+    )
+
+
+def footprint(facts: ModelFacts, load: Load) -> memory.MemoryPlan:
+    """Peak memory of one device, term by term, in GiB; None for what cannot be known."""
+    trained = _trained(facts, load)
+    gradients, states = memory.trained_bytes(trained, load.optimizer)
+    terms = {
+        "weights": memory.weight_bytes(facts, quantization=load.quantization, bytes_each=2 if load.half else 4),
+        "adapter": 0.0 if load.full else None if trained is None else 4.0 * trained,
+        "gradients": gradients,
+        "optimizer": states,
+        "activations": _activations(facts, load, trained),
+        "logits": _logits(facts, load),
+        "overhead": memory.OVERHEAD_GIB[load.device] * memory.GIB,
+    }
+    return memory.MemoryPlan(**{f"{k}_gib": None if v is None else v / memory.GIB for k, v in terms.items()})
+
+
+def _trained(facts: ModelFacts, load: Load) -> int | None:
+    if load.full:
+        return facts.parameters
+    if load.method in ("lora", "qlora"):
+        return adapter_parameters(facts, load.rank, load.targets)
+    return None  # a head's width depends on the data set's labels
+
+
+def _activations(facts: ModelFacts, load: Load, trained: int | None) -> float | None:
+    """What the blocks keep, and under autocast the bf16 copies of the weights."""
+    on_cpu = load.device == "cpu"
+    kept = activations.activation_bytes(
+        facts,
+        load.tokens,
+        lora_rank=0 if load.full else load.rank,
+        bf16=load.bf16,
+        checkpointing=load.checkpointing,
+        targets=load.targets,
+        dropout=0.0 if load.full else load.dropout,
+        mask=4 if on_cpu else 1,
+        scores=load.length if load.scores and on_cpu and load.length <= SCORES_KEPT else 0,
+    )
+    if kept is None or not load.bf16:
+        return kept
+    return kept + activations.cast_bytes(
+        facts, trained, full=load.full, half=load.half, checkpointing=load.checkpointing
+    )
+
+
+def _logits(facts: ModelFacts, load: Load) -> float | None:
+    if load.device == "cuda":
+        return memory.fused_head_bytes(facts, load.tokens, full=load.full)
+    return memory.logit_bytes(facts, load.tokens, bf16=load.bf16)
