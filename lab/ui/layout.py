@@ -50,6 +50,20 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
 .lab-wide { overflow-x: auto; }
 .lab-side { min-width: 30rem; }
 .lab-side td, .lab-side tbody th { width: auto; }
+.lab-range { position: relative; min-width: 7rem; height: .5rem; margin: .45rem 0 .1rem; border-radius: 4px;
+  background: linear-gradient(90deg, transparent 12%, color-mix(in srgb, currentColor 22%, transparent) 12% 88%,
+  transparent 88%), color-mix(in srgb, currentColor 7%, transparent); }
+.lab-range i { position: absolute; top: -.2rem; width: .3rem; height: .9rem; margin-left: -.15rem; border-radius: 2px; }
+.lab-ends { display: flex; justify-content: space-between; font-size: .78rem; opacity: .75; padding: 0 6%; }
+.lab-ranges td:first-of-type { white-space: nowrap; }
+@media (max-width: 640px) {
+  .lab-ranges, .lab-ranges tbody, .lab-ranges tr { display: block; min-width: 0; }
+  .lab-ranges thead { display: none; }
+  .lab-ranges tr { display: grid; grid-template-columns: 1fr auto; padding: .4rem 0;
+    border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+  .lab-ranges tr > * { border: 0 !important; padding: .1rem 0 !important; }
+  .lab-ranges td:nth-of-type(n+2) { grid-column: 1 / -1; }
+}
 .lab-column-head { font-weight: 650; font-size: .93rem; }
 .lab-check { font-size: .93rem; line-height: 1.45; display: grid; gap: .2rem; }
 .lab-formula { font-size: .82rem; overflow-wrap: anywhere; white-space: pre-wrap; }

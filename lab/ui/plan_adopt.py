@@ -40,12 +40,12 @@ def adopt(recipe: str, values: Mapping[str, Any]) -> None:
         st.session_state[_KEY] = before
 
 
-def way_back(where: str) -> None:
-    """One line that says where the numbers come from, with the button that brings the earlier ones back."""
+def way_back() -> None:
+    """One line that says that other numbers are open, with the button that brings one's own back."""
     if _KEY not in st.session_state:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="plan-way-back"):
-        st.markdown(f":gray[{where}]", width="content")
+        st.markdown(f":gray[{_('These numbers were opened from elsewhere.')}]", width="content")
         st.button(_("Back to my own"), key="plan-back", type="tertiary", icon=":material/undo:", on_click=_restore)
         st.button(_("Keep these"), key="plan-keep", type="tertiary", icon=":material/check:", on_click=_forget)
 

@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from lab.catalogue.recipes import recipe, run_spec
-from lab.planning.hardware import hardware
 from lab.ui import charts, draft, estimate, forms, plan_details, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.format import duration, gib, number, share
@@ -17,20 +16,37 @@ from lab.ui.plan_details import MEMORY_PARTS
 from lab.ui.plan_findings import verdicts
 
 NUMBERS = ("data.examples", "schedule.per_device_batch", "schedule.accumulation", "resources.devices")
+SCHEDULE = ("schedule.warmup", "schedule.scheduler", "schedule.weight_decay", "schedule.max_grad_norm")
+# Settings that only some schedulers have.
+SHAPES = {
+    "schedule.floor": ("cosine-with-floor", "wsd", "polynomial"),
+    "schedule.decay": ("wsd",),
+}
+METHOD = (
+    "method.name",
+    "method.rank",
+    "method.alpha",
+    "model.quantization",
+    "data.max_length",
+    "schedule.optimizer",
+    "resources.precision",
+    "resources.gradient_checkpointing",
+)
 
 
-def inputs() -> str:
-    """The recipe, your own numbers, and the rest one click away; returns the device that the plan is for."""
+def inputs() -> None:
+    """The recipe, your own numbers, and the rest one click away."""
     start_form.recipe_choice()
     length = start_form.length_path()
     forms.group(NUMBERS)
     _length_choice()
     forms.group([length, "schedule.learning_rate"])
-    forms.group(["schedule.warmup", "schedule.scheduler"])
-    with st.expander(_("Model, method and hardware"), icon=":material/tune:"):
+    with st.expander(_("Warmup, scheduler and regularisation"), icon=":material/show_chart:"):
+        shape = [path for path, schedulers in SHAPES.items() if draft.shown("schedule.scheduler") in schedulers]
+        forms.group([*SCHEDULE[:2], *shape, *SCHEDULE[2:]])
+    with st.expander(_("Model and method"), icon=":material/tune:"):
         forms.field("model.source")
-        forms.group(["method.name", "method.rank", "data.max_length", "resources.gradient_checkpointing"])
-        return _device_choice()
+        forms.group(METHOD)
 
 
 def _length_choice() -> None:
@@ -55,19 +71,6 @@ def _length_changed(key: str) -> None:
         draft.put("schedule.max_steps", estimate.of(draft.spec()).made.steps or 1000)
 
 
-def _device_choice() -> str:
-    codes = [estimate.HERE, *(code for code, preset in hardware().items() if preset.kind != "cpu")]
-    chosen = st.selectbox(
-        _("Plan for"),
-        codes,
-        key="plan-device",
-        format_func=lambda code: _("this machine") if code == estimate.HERE else hardware()[code].name,
-        help=_("Memory and time are counted for this device."),
-        persist_state="session",
-    )
-    return str(chosen)
-
-
 def results(now: Estimate) -> None:
     """The answer first: facts, findings, curve, memory, and the way each number was computed."""
     if now.model_error:
@@ -79,6 +82,7 @@ def results(now: Estimate) -> None:
         charts.schedule(now.curve, key="plan-schedule", warmup=now.plan["warmup_steps"] or 0)
     else:
         st.caption(_("The curve needs the number of steps: enter the examples, or the length in optimizer steps."))
+    plan_details.usual_rate(now)
     st.subheader(_("Memory per device"), anchor=False)
     memory(now)
     st.subheader(_("How the numbers are computed"), anchor=False)
@@ -180,16 +184,24 @@ def _time_note(plan: dict[str, Any]) -> str:
     return _("at the speed of an earlier run")
 
 
-def memory(now: Estimate) -> None:
-    """The parts of the memory as one bar against the device, or what is missing to know them."""
+def memory_parts(now: Estimate) -> dict[str, float]:
+    """The parts of the memory in GiB by their names in words; nothing when one of them is not known."""
     terms = {name: value for name, value in now.plan["memory"].items() if name != "total_gib"}
     if any(value is None for value in terms.values()):
-        st.caption(_("Memory is not known: the lab knows too little about this model."))
-        return
+        return {}
     parts: dict[str, float] = {}
     for name, value in terms.items():
-        label = _(MEMORY_PARTS[name])
+        label = _(MEMORY_PARTS.get(name, name))
         parts[label] = parts.get(label, 0.0) + value
+    return parts
+
+
+def memory(now: Estimate) -> None:
+    """The parts of the memory as one bar against the device, or what is missing to know them."""
+    parts = memory_parts(now)
+    if not parts:
+        st.caption(_("Memory is not known: the lab knows too little about this model."))
+        return
     size, device = now.limit
     total = now.plan["memory"]["total_gib"]
     text = _("{total} in all, of {limit} on {device}.", total=gib(total), limit=gib(size), device=device)

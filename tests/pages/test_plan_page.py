@@ -1,7 +1,9 @@
 """The plan page: numbers in, consequences out, findings with a button that answers them."""
 
 import pytest
-from page_driver import open_page, text_of
+from page_driver import address, go, html_of, keep_draft, open_page, text_of
+
+from lab.catalogue.exchange import FORMATS
 
 NUMBERS = {
     "data.examples": 114000,
@@ -60,6 +62,23 @@ def test_a_value_that_cannot_be_used_is_explained_at_its_field_and_changes_nothi
     assert planned.text_input(key="set-schedule.learning_rate").value == "fast"
 
 
+def test_a_scheduler_is_drawn_with_the_settings_that_shape_it():
+    app = open_page("plan")
+    app.selectbox(key="set-schedule.scheduler").set_value("wsd").run()
+    assert not app.exception
+    assert app.text_input(key="set-schedule.decay").value == "0.1"
+    rates = app.dataframe[-1].value["Learning rate"]
+    assert list(rates[len(rates) // 4 : len(rates) // 2]) == [2e-4] * (len(rates) // 2 - len(rates) // 4)
+    assert rates.iloc[-1] == pytest.approx(2e-5)  # the floor: a tenth of the peak
+
+
+def test_the_usual_learning_rates_and_the_nearest_published_runs_stand_below_the_curve():
+    keep_draft({"model.source": "llama-2-7b"})
+    shown = text_of(open_page("plan"))
+    assert "Usual here: 1e-4 to 3e-4; start from 2e-4." in shown
+    assert "Nearest published: " in shown
+
+
 def test_what_is_not_known_is_said_in_words():
     app = open_page("plan")
     app.text_input(key="set-model.source").set_value("someone/unknown-model").run()
@@ -69,10 +88,112 @@ def test_what_is_not_known_is_said_in_words():
 
 
 def test_memory_and_time_can_be_planned_for_another_device():
-    app = open_page("plan")
+    app = open_page("plan", tab="hardware")
     app.selectbox(key="plan-device").set_value("h100").run()
     assert not app.exception
-    assert "NVIDIA H100" in text_of(app)
+    assert address(app, "device") == "h100"
+    assert "NVIDIA H100" in text_of(open_page("plan", device="h100"))
+
+
+def test_the_memory_of_a_large_model_is_set_against_every_gpu():
+    keep_draft({"model.source": "llama-2-13b", "method.name": "full", "data.max_length": 1024})
+    app = open_page("plan", tab="hardware")
+    assert "none that the lab knows holds it" in text_of(app)
+    keep_draft({"model.source": "llama-2-7b", "data.max_length": 512})
+    shown = text_of(open_page("plan", tab="hardware"))
+    assert "the smallest that holds it" in shown
+    assert app.get("vega_lite_chart")
+
+
+def test_the_address_holds_every_number_and_opens_the_same_plan_for_a_colleague(planned, lab_home):
+    planned.text_input(key="set-schedule.learning_rate").set_value("3e-5").run()
+    sent = dict(planned.query_params)
+    assert "data.examples:114000" in sent["set"] and "schedule.learning_rate:3e-05" in sent["set"]
+    (lab_home / "draft.json").unlink()
+    colleague = open_page("plan", **sent)
+    assert not colleague.exception
+    assert "**42.1**" in text_of(colleague) and "**192**" in text_of(colleague)
+    assert colleague.text_input(key="set-schedule.learning_rate").value == "3e-5"
+
+
+def test_the_address_changes_with_a_number_and_forgets_what_is_usual_again():
+    app = open_page("plan", recipe="alpaca")
+    assert address(app, "recipe") == "alpaca"
+    app.number_input(key="set-schedule.accumulation").set_value(16).run()
+    assert "schedule.accumulation:16" in app.query_params["set"]
+    app.button(key="reset-set-schedule.accumulation").click().run()
+    assert not app.exception
+    assert "set" not in app.query_params or not app.query_params["set"]
+
+
+def test_an_address_with_nonsense_is_said_and_the_rest_of_it_is_used():
+    app = open_page("plan", recipe="<b>x</b>", set=["no.such:1", "data.examples:5000", "schedule.epochs:-3"], tab="x")
+    shown = text_of(app)
+    assert "There is no setting called" in shown and "There is no recipe called" in shown
+    assert "<b>x</b>" not in html_of(app)
+    assert app.number_input(key="set-data.examples").value == 5000
+    assert "not a valid value" in shown  # at the field of the epochs
+
+
+def test_numbers_from_an_address_do_not_cost_anybody_their_own(lab_home):
+    keep_draft({"schedule.epochs": 7.0})
+    app = open_page("plan", set=["schedule.epochs:2"])
+    assert app.text_input(key="set-schedule.epochs").value == "2"
+    app.button(key="plan-back").click().run()
+    assert not app.exception
+    assert app.text_input(key="set-schedule.epochs").value == "7"
+
+
+def test_the_open_tab_and_the_device_stay_when_one_comes_back():
+    app = open_page("plan", tab="doctor", device="h200")
+    go(app, "recipes")
+    go(app, "plan")
+    assert address(app, "tab") == "doctor"
+    assert address(app, "device") == "h200"
+
+
+def test_the_doctor_names_each_value_its_range_and_one_answer_for_each_finding():
+    keep_draft({"data.examples": 114000, "schedule.max_steps": 25000, "schedule.learning_rate": 5e-3})
+    app = open_page("plan", tab="doctor")
+    assert "lab-range" in html_of(app) and "Learning rate" in html_of(app)
+    assert "common errors" in text_of(app)
+    before = text_of(app)
+    assert "43.9 times" in before or "times" in before
+    answers = [button for button in app.button if button.key.startswith("doctor-apply-")]
+    assert answers
+    answers[0].click().run()
+    assert not app.exception
+    assert text_of(app) != before
+
+
+def test_a_setup_of_another_tool_is_read_told_and_taken_over():
+    app = open_page("plan", tab="doctor")
+    text = "base_model: openai-community/gpt2\nadapter: lora\nlora_r: 8\nlearning_rte: 2e-4\nmicro_batch_size: 2\n"
+    app.text_area(key="doctor-text").set_value(text).run()
+    assert not app.exception
+    shown = text_of(app)
+    assert "A setup of Axolotl" in shown
+    assert "Line 4" in shown and "did you mean learning_rate?" in shown
+    app.button(key="doctor-take").click().run()
+    assert not app.exception
+    assert "method.rank:8" in app.query_params["set"]
+    assert "model.source:openai-community/gpt2" in app.query_params["set"]
+
+
+@pytest.mark.parametrize("text", ["- a list", "{", "nothing: known", "a: &x [*x]"])
+def test_a_text_that_is_no_setup_is_refused_in_words(text):
+    app = open_page("plan", tab="doctor")
+    app.text_area(key="doctor-text").set_value(text).run()
+    assert not app.exception
+    assert not [button for button in app.button if button.key == "doctor-take"]
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_the_plan_is_exported_for_every_tool_with_what_it_leaves_out(format):
+    app = open_page("plan", tab="export")
+    app.selectbox(key="plan-format").set_value(format).run()
+    assert not app.exception
+    assert len(app.code[0].value) > 100
 
 
 def test_the_plan_goes_on_to_training_with_the_same_numbers(planned):

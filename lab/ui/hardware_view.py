@@ -1,0 +1,74 @@
+"""The same run on other hardware: what fits, how long it takes and what it costs."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from lab.planning.hardware import Hardware, hardware
+from lab.ui import estimate, hardware_chart, plan_view
+from lab.ui.estimate import Estimate
+from lab.ui.format import gib, number
+from lab.ui.hardware_chart import LINE, Size
+from lab.ui.language import _
+
+ANY_GPU = "h100"  # the terms of the memory are the same on every GPU
+_ONE_LINE = 4  # from so many names on, a row of the chart has two lines
+_BESIDE_THE_NAME = re.compile(r"^(NVIDIA|AMD Instinct) | \d+ GB( SXM2)?$")
+
+
+def machines(now: Estimate) -> None:
+    """The device, and its memory against what the run needs."""
+    device_choice()
+    _against_each(now)
+
+
+def device_choice() -> None:
+    """This machine, or a device of the hardware presets."""
+    codes = [estimate.HERE, *(code for code, preset in hardware().items() if preset.kind != "cpu")]
+    st.selectbox(
+        _("Plan for"),
+        codes,
+        key="plan-device",
+        format_func=lambda code: _("this machine") if code == estimate.HERE else hardware()[code].name,
+        help=_("Memory and time are counted for this device."),
+        persist_state="session",
+    )
+
+
+def _against_each(now: Estimate) -> None:
+    """The memory of the run against that of every GPU that the lab knows."""
+    st.subheader(_("Memory against each GPU"), anchor=False)
+    on_gpu = now if now.made.inputs.device == "cuda" else estimate.of(now.spec, device=ANY_GPU)
+    parts = plan_view.memory_parts(on_gpu)
+    if not parts:
+        st.caption(_("Memory is not known: the lab knows too little about this model."))
+        return
+    total = sum(parts.values())
+    sizes = _sizes()
+    smallest = next((size for size in sizes if size.gib >= total), None)
+    if smallest:
+        names = smallest.names.replace(LINE, ", ")
+        text = _("{total} on one GPU; the smallest that holds it: {names}.", total=gib(total), names=names)
+    else:
+        text = _("{total} on one GPU: none that the lab knows holds it.", total=gib(total))
+    st.markdown(text)
+    hardware_chart.memory_against(parts, sizes, key="plan-gpus", alt=text)
+
+
+def _sizes() -> list[Size]:
+    """The GPUs of the presets by the size of their memory, smallest first."""
+    groups: dict[float, list[Hardware]] = {}
+    for preset in hardware().values():
+        if preset.memory_gib:
+            groups.setdefault(preset.memory_gib, []).append(preset)
+    return [Size(size, _names(presets)) for size, presets in sorted(groups.items())]
+
+
+def _names(presets: list[Hardware]) -> str:
+    """The memory and the names without it, in at most two lines of about the same length."""
+    short = list(dict.fromkeys(_BESIDE_THE_NAME.sub("", preset.name) for preset in presets))
+    short[0] = f"{number(presets[0].memory_gb)} GB: {short[0]}"
+    half = len(short) if len(short) < _ONE_LINE else (len(short) + 1) // 2
+    return LINE.join(", ".join(part) for part in (short[:half], short[half:]) if part)
