@@ -70,15 +70,17 @@ COLOURS = ["red", "blue", "green", "black", "white", "yellow", "brown", "pink"]
 THINGS = ["car", "house", "bird", "lamp", "door", "coat", "boat", "cup", "tree", "hat"]
 
 
-def question_file(folder: Path) -> Path:
-    """Sixty questions with one short answer each, as a person might bring them."""
-    rows = [
-        {"question": f"What colour is the {thing} number {number}?", "answer": f"The {thing} is {colour}."}
-        for number, (thing, colour) in enumerate((t, c) for t in THINGS for c in COLOURS)
-    ]
-    random.Random(0).shuffle(rows)
+def question_file(folder: Path, count: int = 220) -> Path:
+    """Questions with one short answer each, as a person might bring them: enough for more steps than a short run."""
+    pairs = [(thing, colour) for thing in THINGS for colour in COLOURS]
+    rows = []
+    for number in range(count):
+        thing, colour = random.Random(number).choice(pairs)
+        rows.append(
+            {"question": f"What colour is the {thing} number {number}?", "answer": f"The {thing} is {colour}."}
+        )
     path = folder / "colours.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows[:60]))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
@@ -87,10 +89,12 @@ def test_an_uploaded_file_from_data_to_a_continued_run(start_server, page, tmp_p
     page.goto(server.url + "/data")
     expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     page.locator('input[type="file"]').set_input_files(question_file(tmp_path))
-    expect(page.get_by_text("question-answer").first).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_text("question and answer").first).to_be_visible(timeout=MINUTES)
     page.get_by_role("button", name="Prepare").click()
-    expect(page.locator(".lab-trained").first).to_be_visible(timeout=MINUTES)
-    expect(page.locator(".lab-trained").first).to_contain_text("The ")
+    example = page.locator(".lab-tokens").filter(has_text="### Question:")
+    expect(example).to_be_visible(timeout=MINUTES)
+    expect(example.locator(".lab-trained").filter(has_text="The").first).to_be_visible()
+    expect(example.locator(".lab-trained").filter(has_text="Question")).to_have_count(0)
     picture(page, "data")
     page.get_by_role("button", name="Train on this data").click()
 

@@ -1,6 +1,5 @@
 """French is complete: every sentence of the code is translated, with the same placeholders, and compiled."""
 
-import re
 import string
 from pathlib import Path
 
@@ -14,15 +13,16 @@ from lab.ui.language import _catalogue
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "lab" / "ui" / "locale" / "fr" / "LC_MESSAGES"
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
-SAME_IN_BOTH = re.compile(r"[\W\d_]*")
 
 
 def sentences() -> set[str]:
-    """Every message id in the code."""
+    """Every message id in the code, inside f-strings too, and in the recipes."""
     found = set()
-    for folder in ("pages", "lab"):
+    for folder in ("pages", "lab", "presets/recipes", "presets/published"):
         for _file, _line, message, _comments, _context in extract_from_dir(
-            str(ROOT / folder), [("**.py", "python")], keywords=KEYWORDS
+            str(ROOT / folder),
+            [("**.py", "lab.ui.locale.sentences:python"), ("**.yaml", "lab.ui.locale.sentences:recipe")],
+            keywords=KEYWORDS,
         ):
             found.add(message[0] if isinstance(message, tuple) else message)
     return found
@@ -63,10 +63,15 @@ def test_nothing_is_marked_as_unsure(french):
     assert [message.id for message in french if message.fuzzy and message.id] == []
 
 
+def flat(text):
+    """Plurals as tuples: one reader gives lists, the other tuples."""
+    return tuple(text) if isinstance(text, list | tuple) else text
+
+
 def test_the_compiled_catalogue_is_the_written_one(french):
     with (FOLDER / "lab.mo").open("rb") as file:
-        compiled = {message.id: message.string for message in read_mo(file) if message.id}
-    written = {message.id: message.string for message in french if message.id and message.string}
+        compiled = {flat(message.id): flat(message.string) for message in read_mo(file) if message.id}
+    written = {flat(message.id): flat(message.string) for message in french if message.id and message.string}
     assert compiled == written
 
 
