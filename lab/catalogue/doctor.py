@@ -13,7 +13,7 @@ from lab.catalogue import doctor_conflicts, doctor_rules
 from lab.catalogue.disagreements import disagreements
 from lab.catalogue.doctor_parts import Case, Disagreement, Finding, Level, Row, Said, Suggestion
 from lab.catalogue.doctor_table import table
-from lab.catalogue.exchange.read import Imported
+from lab.catalogue.exchange.imported import Imported
 from lab.catalogue.neighbours import Neighbour, nearest
 from lab.models import ModelFacts
 from lab.planning import Plan
@@ -92,7 +92,7 @@ def _of_verdict(verdict: Verdict, plan: Plan) -> Finding:
     change = suggestion(verdict, plan)
     number = _ERRORS.get((verdict.field, verdict.status))
     level: Level = "error" if verdict.status == "error" else "warning"
-    if verdict.status == "low" and verdict.field == "schedule.accumulation":
+    if verdict.status == "info" or (verdict.status, verdict.field) == ("low", "schedule.accumulation"):
         level = "info"  # "far too small" in document 000, what QLoRA and BERT use in the literature
     reason = Said(_reason(verdict), verdict.source, dict(verdict.values))
     return Finding(
@@ -112,7 +112,7 @@ def _reason(verdict: Verdict) -> str:
         "schedule.max_grad_norm": N_("The default of the Trainer and of TRL."),
         "method.target_modules": N_("All linear layers, which learned best at the same size."),
         "data.max_length": N_("As many tokens as the model has positions."),
-        "resources.device": N_("Less memory for the same result."),
+        "resources.device": N_("Then the run fits."),
     }.get(verdict.field, N_("The planner's suggestion."))
 
 

@@ -48,7 +48,7 @@ def _looked_at(spec: RunSpec) -> tuple[DataFacts, str, dict[str, str] | None]:
         return data_facts(spec), "", None
     if is_data_on_hub(source) or (spec.data.examples and not Path(source).expanduser().exists()):
         return DataFacts(spec.data.examples), "", None
-    report = inspect(source)
+    report = inspect(source, mapping=spec.data.columns, encoding=spec.data.encoding)
     rows = int(report["rows"])
     known = DataFacts(max(1, rows - round(rows * spec.data.validation_share)))
     return known, str(report.get("kind") or ""), spec.data.columns or dict(report.get("mapping") or {})

@@ -207,6 +207,12 @@ def test_a_value_without_a_counterpart_is_named_not_dropped(line: str, word: str
     assert [word in note.sentence for note in notes] == [True]
 
 
+def test_an_unknown_key_below_datasets_is_noted_too() -> None:
+    body = AXOLOTL.replace("    type: alpaca\n", "    typ: alpaca\n    name: en\n    split: train\n")
+    notes = {note.key: (note.level, note.near) for note in read_setup(body).notes}
+    assert notes == {"datasets.typ": ("unknown", "type"), "datasets.name": ("no place", "")}
+
+
 def test_a_spec_of_the_lab_with_a_typo_keeps_everything_else() -> None:
     read = read_setup("seed: 7\nschedule:\n  learning_rate: 3e-4\n  epoch: 2\n  warmup: many\nmethod: {rank: 4}\n")
     assert read.format == "lab"
@@ -228,8 +234,12 @@ def test_a_spec_of_the_lab_with_a_typo_keeps_everything_else() -> None:
         "colour: blue\n",
         "x: !!python/object:os.system {}\n",
         "a: 1\n" * 300_000,
+        "[" * 100_000,
+        "a: " + "{b: " * 20_000,
+        "<<: 3\nseed: 1\n",
+        "? [a]\n: 1\n",
     ],
-    ids=["empty", "words", "list", "broken", "nobody's", "object", "huge"],
+    ids=["empty", "words", "list", "broken", "nobody's", "object", "huge", "deep list", "deep", "merge", "key"],
 )
 def test_what_is_no_setup_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lab.catalogue import Recipe, recipes, run_spec
 from lab.catalogue.exchange import export
 from lab.planning import plan
 from lab.spec import RunSpec, with_overrides
@@ -80,6 +82,23 @@ def test_trl_trains_two_steps_from_the_exported_yaml(spec: RunSpec, tmp_path: Pa
     state = json.loads((tmp_path / "trl-sft" / "checkpoint-2" / "trainer_state.json").read_text())
     assert state["global_step"] == 2
     assert any("eval_loss" in entry for entry in state["log_history"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", [entry for entry in recipes() if entry.run], ids=lambda entry: entry.id)
+def test_trl_s_own_parser_takes_every_recipe_as_yaml_and_as_arguments(entry: Recipe, tmp_path: Path) -> None:
+    from trl import DatasetMixtureConfig, ModelConfig, ScriptArguments, SFTConfig, TrlParser
+
+    spec = with_overrides(run_spec(entry), {"resources.device": "cpu", "resources.precision": "fp32"})
+    file = tmp_path / "trl.yaml"
+    file.write_text(export(spec, "trl-yaml", plan(spec)).text)
+    command = export(spec, "trl-command", plan(spec)).text.partition("\ntrl sft")[2]
+    for words in (["--config", str(file)], shlex.split(command.replace("\\\n", " "))):
+        parser = TrlParser((ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig))
+        _, training, model, _ = parser.parse_args_and_config(words, fail_with_unknown_args=True)
+        assert training.learning_rate == pytest.approx(spec.schedule.learning_rate)
+        assert (training.warmup_steps, training.seed) == (spec.schedule.warmup, spec.seed)
+        assert model.use_peft == (spec.method.name in ("lora", "qlora"))
 
 
 def script_of(spec: RunSpec, folder: Path, **known: Any) -> dict[str, Any]:

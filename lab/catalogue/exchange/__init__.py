@@ -5,8 +5,9 @@ What a target cannot express is listed, never dropped in silence.
 
 from lab.catalogue.exchange.export import FORMATS, Format, export
 from lab.catalogue.exchange.foreign import Foreign, foreign
+from lab.catalogue.exchange.imported import Imported, Note
 from lab.catalogue.exchange.parts import Export, LeftOut
-from lab.catalogue.exchange.read import Imported, Note, read_setup
+from lab.catalogue.exchange.read import read_setup
 
 __all__ = [
     "FORMATS",

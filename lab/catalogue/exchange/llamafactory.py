@@ -149,9 +149,9 @@ def _schedule(spec: RunSpec, plan: Plan | None) -> tuple[dict[str, Any], list[Le
     values: dict[str, Any] = {"num_train_epochs": schedule.epochs}
     if schedule.max_steps is not None:
         values = {"max_steps": schedule.max_steps}
-    warmup: dict[str, Any] = {"warmup_ratio": schedule.warmup}
-    if schedule.warmup >= 1:
-        warmup = {"warmup_steps": int(schedule.warmup)}
+    warmup: dict[str, Any] = {"warmup_ratio": schedule.warmup}  # the Trainer of later versions has steps only
+    if schedule.warmup >= 1 or (plan and plan.warmup_steps is not None):
+        warmup = {"warmup_steps": plan.warmup_steps if plan and plan.steps else int(schedule.warmup)}
     values |= {
         "per_device_train_batch_size": schedule.per_device_batch,
         "gradient_accumulation_steps": schedule.accumulation,

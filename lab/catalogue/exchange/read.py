@@ -4,75 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import yaml
+from dataclasses import replace
+from typing import Any
 
 from lab.catalogue.exchange import converters
+from lab.catalogue.exchange.document import read_document
 from lab.catalogue.exchange.foreign import foreign
+from lab.catalogue.exchange.imported import Imported, Note
 from lab.catalogue.exchange.signs import method_of, signs_of
 from lab.catalogue.exchange.tables import TABLES
 from lab.errors import InputError, InputErrors
-from lab.presets import read_yaml
 from lab.spec import RunSpec, build, settings
-from lab.text import N_, fill
+from lab.text import N_
 
 OWN = "lab"
-LARGEST = 1_000_000  # characters; a setup has a few thousand
-
-Level = Literal["unknown", "no place", "wrong value", "assumed"]
-
-
-@dataclass(frozen=True)
-class Note:
-    """One thing to say about a file: its key and line, how bad it is, and a sentence; `near` is the nearest name."""
-
-    key: str
-    line: int
-    level: Level
-    template: str
-    values: dict[str, Any] = field(default_factory=dict)
-    near: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """The English sentence."""
-        return fill(self.template, self.values)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The note as `--json` prints it."""
-        return {
-            "key": self.key, "line": self.line, "level": self.level, "sentence": self.sentence,
-            "template": self.template, "values": self.values, "near": self.near,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A setup that was read: its format, the values that the file states, the tool's defaults, and notes.
-
-    `values` and `assumed` go from a setting's dotted name to its value; `signs` are facts that no setting holds,
-    such as that the run is never evaluated.
-    """
-
-    format: str
-    spec: RunSpec
-    values: dict[str, Any]
-    assumed: dict[str, Any]
-    notes: list[Note]
-    signs: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The import as `--json` prints it."""
-        return {
-            "format": self.format,
-            "spec": self.spec.model_dump(mode="json"),
-            "values": self.values,
-            "assumed": self.assumed,
-            "notes": [note.as_dict() for note in self.notes],
-            "signs": self.signs,
-        }
+READ_OF_A_DATASET = ("path", "data_files", "type", "split", "ds_type", "field_messages")
 
 
 def read_setup(text: str, *, where: str = "file") -> Imported:
@@ -81,7 +27,7 @@ def read_setup(text: str, *, where: str = "file") -> Imported:
     What is not understood becomes a note at its key, and the rest is read. Raises InputError for a text that is not
     YAML, is no mapping, or has no key that any of the tools knows.
     """
-    document, lines = _document(text, where)
+    document, lines = read_document(text, where)
     tool = recognise(document, where)
     if tool == OWN:
         return _own(document, lines)
@@ -118,26 +64,6 @@ def recognise(document: Mapping[str, Any], where: str = "file") -> str:
     return best
 
 
-def _document(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
-    if len(text) > LARGEST:
-        raise InputError(N_("The file is too large for a setup."), where=where)
-    try:
-        document = read_yaml(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise InputError(
-            N_("Line {line} is not YAML: {why}."),
-            where=where,
-            line=mark.line + 1 if mark else 1,
-            why=getattr(error, "problem", None) or "it cannot be parsed",
-        ) from None
-    if not isinstance(document, dict) or not document or not isinstance(node, yaml.MappingNode):
-        raise InputError(N_("A setup is a list of settings such as `learning_rate: 2e-4`."), where=where)
-    lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value}
-    return {str(key): value for key, value in document.items()}, lines
-
-
 def _translated(
     document: Mapping[str, Any], tool: str, lines: Mapping[str, int]
 ) -> tuple[dict[str, Any], dict[str, str], list[Note]]:
@@ -158,7 +84,7 @@ def _translated(
         elif key not in table.beside:
             notes.append(_unplaced(key, tool, lines))
         if key in ("dataset", "datasets"):
-            notes += _more_datasets(key, value, lines)
+            notes += _more_datasets(key, value, lines) + _below_datasets(value, tool, lines)
     values |= method_of(tool, document, values)
     return values, origins, notes
 
@@ -174,10 +100,11 @@ def _assumed(tool: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unplaced(key: str, tool: str, lines: Mapping[str, int]) -> Note:
     known = foreign(tool)
+    inside = key.rpartition(".")[0]
     if key in known.fields:
         return Note(key, lines.get(key, 1), "no place", N_("The lab has no setting for {key}; it is left out."),
                     {"key": key})  # fmt: skip
-    near = _nearest(key, {*TABLES[tool].keys, *known.fields})
+    near = _nearest(key, {name for name in known.fields if name.rpartition(".")[0] == inside}).rpartition(".")[2]
     sentence = N_("{tool} has no {key}; did you mean {near}?") if near else N_("{tool} has no {key}; it is left out.")
     return Note(key, lines.get(key, 1), "unknown", sentence, {"tool": known.release, "key": key, "near": near}, near)
 
@@ -233,6 +160,15 @@ def _more_datasets(key: str, value: Any, lines: Mapping[str, int]) -> list[Note]
         return []
     return [Note(key, lines.get(key, 1), "no place", N_("{count} data sets are mixed; the lab takes the first."),
                  {"count": count})]  # fmt: skip
+
+
+def _below_datasets(value: Any, tool: str, lines: Mapping[str, int]) -> list[Note]:
+    """What the first data set says that is not read."""
+    entry = value[0] if isinstance(value, list) and value else None
+    if not isinstance(entry, Mapping):
+        return []
+    names = [f"datasets.{name}" for name in entry if name not in READ_OF_A_DATASET]
+    return [replace(_unplaced(name, tool, lines), line=lines.get("datasets", 1)) for name in names]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
