@@ -134,11 +134,14 @@ Copyright (c) 2001-2023 Python Software Foundation, PSF License Version 2: see [
 which also says what was changed.
 """
 
-CONTROL = """A control says how much can be guessed from a name: pre-trained in the same way ({minutes} minutes, {readings}
-readings) but **without the pages of the held-out modules**, tuned the same way, asked the same questions.
-It answers in the taught form {format_rate} of the time, and is right {answer_rate} of the time
-({word_for_word_rate} word for word; loss {loss}). {budget}
-Those are answers that a name gives away, or that repeat a sentence of another module."""
+CONTROL = """A control says how much can be guessed from a name: pre-trained in the same way but **without the pages of the
+held-out modules**, tuned the same way, asked the same questions. Its budget of pre-training was {budget}: {minutes} minutes and
+{steps:,} steps, {readings} readings and a final loss of {final_loss}, against {full_minutes} minutes and {full_steps:,} steps, {full_readings} readings
+and {full_loss}.
+
+It answers in the taught form {format_rate} of the time, but is right only {answer_rate} of the time ({others_right} on the
+{others_asked} other questions) and word for word {word_for_word_rate} of the time; its loss is {loss}. Those right answers are ones that
+a name gives away, or that resemble a sentence of another module. The rest comes from the pages."""
 NO_CONTROL = """Not measured: no model was trained without the held-out modules' pages, so it is not known how many
 of the right answers can be guessed from the names alone."""
 
@@ -177,11 +180,18 @@ def _control(facts: dict[str, Any]) -> str:
     control = facts.get("control")
     if control is None:
         return NO_CONTROL
-    shorter = control["steps"] < 0.9 * facts["pretraining"]["steps"]
-    budget = f"It had {control['steps']:,} steps of pre-training against {facts['pretraining']['steps']:,}: "
-    budget += "a smaller budget, so the comparison is not exact." if shorter else "about the same budget."
-    rates = {k: _percent(v) for k, v in control["tuned"].items() if k.endswith("_rate")}
-    return CONTROL.format(**{**control, **control["tuned"], **rates, "budget": budget})
+    full = facts["pretraining"]
+    values = {f"full_{k}": full[k] for k in ("minutes", "steps", "readings")}
+    return CONTROL.format(
+        **values,
+        **{k: control[k] for k in ("minutes", "steps", "readings", "final_loss")},
+        **{k: _percent(control["tuned"][k]) for k in ("format_rate", "answer_rate", "word_for_word_rate")},
+        budget="smaller" if control["steps"] < full["steps"] else "not smaller",
+        full_loss=full["final_loss"],
+        loss=control["tuned"]["loss"],
+        others_asked=control["others"]["asked"],
+        others_right=_percent(control["others"]["tuned"]["answer_rate"]),
+    )
 
 
 def write_cards(demo: Path, facts: dict[str, Any]) -> None:
