@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from lab.planning.plan import Plan
+from lab.planning.footprint import footprint, load_of
 from lab.planning.steps import trainer_steps
-from lab.planning.verdicts import Verdict
-from lab.spec import RunSpec
+from lab.spec import RunSpec, with_overrides
+
+if TYPE_CHECKING:
+    from lab.planning.plan import Plan
+    from lab.planning.verdicts import Verdict
 
 USUAL_EPOCHS = 3.0  # Stanford Alpaca, Vicuna
 USUAL_WARMUP = 0.03  # Alpaca, Vicuna, QLoRA
@@ -58,14 +61,44 @@ def _length(_verdict: Verdict, plan: Plan, _spec: RunSpec) -> Change:
     return {"data.max_length": plan.inputs.facts.positions}
 
 
-def _memory(_verdict: Verdict, _plan: Plan, spec: RunSpec) -> Change:
-    """Less memory for the same result: recompute activations first, then smaller batches, more often."""
-    if not spec.resources.gradient_checkpointing:
-        return {"resources.gradient_checkpointing": True}
-    batch = spec.schedule.per_device_batch
-    if batch % 2:
-        return {}
-    return {"schedule.per_device_batch": batch // 2, "schedule.accumulation": spec.schedule.accumulation * 2}
+def memory_change(plan: Plan, limit_gib: float) -> Change:
+    """The mildest change after which the run fits into so many GiB of a device; empty when none makes it fit.
+
+    First what gives the same result, recomputed activations and smaller batches more often, then LoRA in place of a
+    full fine-tune.
+    """
+    given = plan.inputs
+    for change in _lighter(given.spec):
+        lighter = with_overrides(given.spec, change)
+        load = load_of(lighter, length=given.longest_tokens, device=given.device, bf16=given.bf16)
+        total = footprint(given.facts, load).total_gib
+        if total is not None and total <= limit_gib:
+            return change
+    return {}
+
+
+def _lighter(spec: RunSpec) -> Iterator[Change]:
+    """Changes that take less and less memory, in the order in which a person would rather make them."""
+    recomputed = {} if spec.resources.gradient_checkpointing else {"resources.gradient_checkpointing": True}
+    batches = list(_smaller_batches(spec))
+    if recomputed:
+        yield recomputed
+    yield from batches
+    if recomputed:
+        yield from (recomputed | batch for batch in batches)
+    if spec.method.name == "full":
+        adapter = {"method.name": "lora"}
+        yield adapter
+        yield adapter | recomputed
+        yield from (adapter | recomputed | batch for batch in batches)
+
+
+def _smaller_batches(spec: RunSpec) -> Iterator[Change]:
+    """Smaller batches per device with the same effective batch, the largest first."""
+    batch, times = spec.schedule.per_device_batch, spec.schedule.accumulation
+    for part in range(batch // 2, 0, -1):
+        if batch % part == 0:
+            yield {"schedule.per_device_batch": part, "schedule.accumulation": times * (batch // part)}
 
 
 _RULES: dict[str, Callable[[Verdict, Plan, RunSpec], Change]] = {
@@ -78,5 +111,5 @@ _RULES: dict[str, Callable[[Verdict, Plan, RunSpec], Change]] = {
     "schedule.max_grad_norm": lambda verdict, plan, spec: {"schedule.max_grad_norm": USUAL_CLIPPING},
     "method.target_modules": lambda verdict, plan, spec: {"method.target_modules": "all-linear"},
     "data.max_length": _length,
-    "resources.device": _memory,
+    "resources.device": lambda verdict, plan, spec: memory_change(plan, verdict.values["there"]),
 }

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.planning import lora
+from lab.planning.suggestions import memory_change
 from lab.spec import RunSpec
 from lab.text import N_, fill
 
 if TYPE_CHECKING:
     from lab.planning.plan import Plan
 
-Status = Literal["ok", "low", "high", "warning", "error"]
+Status = Literal["ok", "info", "low", "high", "warning", "error"]
 
-AMBER_EPOCHS, RED_EPOCHS = 5, 10
+AMBER_EPOCHS, RED_EPOCHS, FEW_ROWS_EPOCHS = 5, 10, 15
 FEW_ROWS = 1000
+LONG_DAYS = 7
 BANDS = {
     "full": (32, 128, "Alpaca, Vicuna, Tulu 3: 128; Llama 2: 64"),
     "lora": (8, 32, "QLoRA: 16; below 32 advised for LoRA in TRL's LoRA Without Regret"),
@@ -123,26 +125,23 @@ def _epochs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     source = "Alpaca, Tulu 3: 3 and 2 epochs; LIMA: 15 on 1,000 rows; document 000 L495"
     if plan.epochs is None:
         return
-    few = plan.inputs.examples is not None and plan.inputs.examples < FEW_ROWS
     values = {"epochs": plan.epochs}
-    if plan.epochs > RED_EPOCHS and not few:
-        yield Verdict(
-            where,
-            "error",
-            N_("Every example is seen {epochs:.1f} times, so it is learned by heart; usual are 1 to 5."),
-            source,
-            values,
-        )
-    elif plan.epochs > (15 if few else AMBER_EPOCHS):
-        yield Verdict(
-            where,
-            "high",
-            N_("Every example is seen {epochs:.1f} times; usual are 1 to 3. Watch the held-out loss."),
-            source,
-            values,
-        )
+    alarm = epoch_alarm(plan.epochs, plan.inputs.examples)
+    if alarm == "red":
+        sentence = N_("Every example is seen {epochs:.1f} times, so it is learned by heart; usual are 1 to 5.")
+        yield Verdict(where, "error", sentence, source, values)
+    elif alarm == "amber":
+        sentence = N_("Every example is seen {epochs:.1f} times; usual are 1 to 3. Watch the held-out loss.")
+        yield Verdict(where, "high", sentence, source, values)
     else:
         yield Verdict(where, "ok", N_("Every example is seen {epochs:.2g} times."), source, values)
+
+
+def epoch_alarm(epochs: float, examples: int | None) -> Literal["ok", "amber", "red"]:
+    """Amber above 5 epochs, red above 10; with less than 1,000 rows amber above 15 and never red."""
+    if examples is not None and examples < FEW_ROWS:
+        return "amber" if epochs > FEW_ROWS_EPOCHS else "ok"
+    return "red" if epochs > RED_EPOCHS else "amber" if epochs > AMBER_EPOCHS else "ok"
 
 
 def _batch(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
@@ -164,7 +163,10 @@ def _rate(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     if usual is None:
         return
     status: Status = "low" if value < usual.low else "high" if value > usual.high else "ok"
+    if status == "low" and usual.published_low is not None and value >= usual.published_low:
+        status = "info"
     sentence = {
+        "info": N_("{value:.0e} is usual for LoRA; a model this small learns faster at {low:.0e} to {high:.0e}."),
         "low": N_("{value:.0e} is below the {low:.0e} to {high:.0e} of comparable published runs: it learns slowly."),
         "high": N_("{value:.0e} is above the {low:.0e} to {high:.0e} of comparable published runs: it may diverge."),
         "ok": N_("{value:.0e} is within the {low:.0e} to {high:.0e} of comparable published runs."),
@@ -218,18 +220,34 @@ def _clipping(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
 
 
 def _memory(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
-    device, total = plan.inputs.hardware, plan.memory.total_gib
-    if device is None or device.memory_gb is None or total is None:
+    device = plan.inputs.hardware
+    if device is not None and device.memory_gib is not None:
+        yield from too_large(plan, device.memory_gib, device.name)
+
+
+def too_large(plan: Plan, there: float, device: str) -> Iterator[Verdict]:
+    """The finding that a run does not fit into the `there` GiB of a device; it says so where no change helps."""
+    total = plan.memory.total_gib
+    if total is None or total <= there:
         return
-    there = device.memory_gb * 1e9 / 2**30
-    if total > there:
+    sentence = N_("The run needs about {total:.0f} GiB and {device} has {there:.0f}.")
+    if not memory_change(plan, there):
+        sentence = N_(
+            "The run needs about {total:.0f} GiB and {device} has {there:.0f}. Neither a smaller batch nor "
+            "checkpointing nor LoRA makes it fit: choose a smaller model or a device with more memory."
+        )
+    values = {"total": total, "device": device, "there": there}
+    yield Verdict("resources.device", "error", sentence, "memory terms of this plan", values)
+
+
+def too_long(plan: Plan) -> Iterator[Verdict]:
+    """The finding that a run takes more than a week, for a device that is not just assumed."""
+    days = (plan.time_s or 0) / 86400
+    if days > LONG_DAYS:
         yield Verdict(
-            "resources.device",
-            "error",
-            N_(
-                "The run needs about {total:.0f} GiB and {device} has {there:.0f}. Halve the batch and "
-                "double the accumulation, use LoRA, or gradient checkpointing."
-            ),
-            "memory terms of this plan",
-            {"total": total, "device": device.name, "there": there},
+            "model.source",
+            "warning",
+            N_("It would take about {days:.0f} days: choose a smaller model, fewer examples or a faster device."),
+            "steps and speed of this plan",
+            {"days": days},
         )

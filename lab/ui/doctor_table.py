@@ -21,6 +21,7 @@ from lab.ui.theme import colours
 
 STATUS_WORDS = {
     "ok": N_("usual"),
+    "info": N_("usual"),
     "low": N_("low"),
     "high": N_("high"),
     "warning": N_("look twice"),

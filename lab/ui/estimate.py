@@ -11,7 +11,7 @@ from lab.errors import InputError, LabError, NotFoundError
 from lab.json_io import read_json
 from lab.models import ModelFacts, facts_of
 from lab.planning import Plan, formula_named, plan, schedule_curve
-from lab.planning.verdicts import Verdict
+from lab.planning.verdicts import Verdict, too_large, too_long
 from lab.runs import client, registry
 from lab.runs.directory import RunDirectory
 from lab.runs.home import is_id
@@ -48,7 +48,7 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
     speed = measured_speed(spec.model.source, spec.method.name, where) if device == HERE else None
     made = plan(spec, facts=facts, device=where, tokens_per_s=speed, **known)
     limit = memory_limit(where)
-    made.verdicts.extend(_too_large(made, limit))
+    made.verdicts.extend([*_too_large(made, limit), *too_long(made)])
     described = made.as_dict()
     ratio = _ratio(facts, spec, described)
     return Estimate(
@@ -90,13 +90,8 @@ def _known_data(source: str) -> tuple[dict[str, Any], LabError | None]:
 def _too_large(made: Plan, limit: tuple[float | None, str]) -> list[Verdict]:
     """The finding that the run does not fit, where the plan knows no limit of the device but this machine does."""
     there, device = limit
-    total = made.memory.total_gib
     judged = any(verdict.field == "resources.device" for verdict in made.verdicts)
-    if judged or there is None or total is None or total <= there:
-        return []
-    sentence = N_("The run needs about {total:.0f} GiB and {device} has {there:.0f}.")
-    values = {"total": total, "device": device, "there": there}
-    return [Verdict("resources.device", "error", sentence, "memory terms of this plan", values)]
+    return [] if judged or there is None else list(too_large(made, there, device))
 
 
 def _ratio(facts: ModelFacts, spec: RunSpec, described: dict[str, Any]) -> float | None:
