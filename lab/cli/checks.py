@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ from lab.text import N_
 
 # The kinds of rows that a causal language model learns from.
 TRAINABLE = ("instruction", "question-answer", "prompt-completion", "messages", "text")
+
+# What an error says of a data file, by the values that it carries -> what to type.
+_WAYS_OUT = (
+    (
+        {"prompt", "completion"},
+        N_("Say which column is which: --set 'data.columns=prompt: {prompt}, completion: {completion}'."),
+    ),
+    ({"byte", "column"}, N_("Save the file as UTF-8, or name its encoding: --set data.encoding=cp1252.")),
+)
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,9 @@ def data_facts(spec: RunSpec) -> DataFacts:
         record = registry.dataset(source)
         tokens = record.get("tokens") or {}
         return DataFacts(record["rows"]["train"], tokens.get("mean"), tokens.get("max"))
-    report = inspect(source)
+    report = inspect(source, mapping=spec.data.columns, encoding=spec.data.encoding)
     kind = report.get("kind")
-    if kind not in TRAINABLE and not spec.data.columns:
+    if kind not in TRAINABLE:
         raise InputError(
             N_("A causal language model cannot learn from rows of the kind {kind}."),
             where=source,
@@ -97,8 +107,13 @@ def data_facts(spec: RunSpec) -> DataFacts:
     return DataFacts(max(1, rows - round(rows * spec.data.validation_share)))
 
 
-def inspect(path: str) -> dict[str, Any]:
-    """What a throw-away process finds in a data file. Raises InputError for a file that cannot be used."""
+def inspect(
+    path: str, *, mapping: Mapping[str, str] | None = None, kind: str = "", encoding: str = ""
+) -> dict[str, Any]:
+    """What a throw-away process finds in a data file, told which column is which, its kind and its encoding.
+
+    Raises InputError for a file that cannot be used.
+    """
     file = Path(path).expanduser()
     if not file.is_file():
         raise InputError(
@@ -107,4 +122,16 @@ def inspect(path: str) -> dict[str, Any]:
             next=N_("Write a file (CSV, JSON, JSONL), a prepared data set's id, a Hub id, or `demo`."),
             path=path,
         )
-    return ask("lab.data.child", {"do": "inspect", "path": str(file.absolute())})
+    said = {"mapping": dict(mapping or {}), "kind": kind, "encoding": encoding}
+    try:
+        return ask("lab.data.child", {"do": "inspect", "path": str(file.absolute())} | said)
+    except InputError as error:
+        raise _as_typed(error) from None
+
+
+def _as_typed(error: InputError) -> InputError:
+    """The error with the way out as it is typed, where the page has a form."""
+    ways = [way for values, way in _WAYS_OUT if values <= error.values.keys()]
+    if not ways:
+        return error
+    return InputError(error.template, where=error.where, allowed=error.allowed, next=ways[0], **error.values)

@@ -16,18 +16,26 @@ def add(commands: Commands) -> None:
     data = group(commands, "data", "files and data sets")
     inspect = command(data, "inspect", "format, kind, columns and problems of a file", inspect_file)
     inspect.add_argument("file", metavar="FILE", help="a CSV, TSV, JSON or JSONL file")
+    _add_reading_arguments(inspect)
     prepare = command(data, "prepare", "clean, split and measure a file, and keep it as a data set", prepare_file)
     prepare.add_argument("file", metavar="FILE", help="a CSV, TSV, JSON or JSONL file, or `demo`")
     prepare.add_argument("--name", default="", help="shown in lists")
-    prepare.add_argument("--kind", help="what a row is, where the lab guesses wrong; see data inspect")
-    add_set_argument(prepare)
+    _add_reading_arguments(prepare)
+
+
+def _add_reading_arguments(to: argparse.ArgumentParser) -> None:
+    """How the file is to be read, where the lab guesses wrong."""
+    to.add_argument("--kind", default="", help="what a row is, where the lab guesses wrong, such as question-answer")
+    to.add_argument("--encoding", default="", help="such as cp1252, for a file that is neither UTF-8 nor UTF-16")
+    add_set_argument(to)
 
 
 def inspect_file(arguments: argparse.Namespace, output: Output) -> int:
     """Print what a throw-away process found in the file."""
     from lab.cli.checks import inspect
 
-    report = inspect(arguments.file)
+    said = preparation(arguments)
+    report = inspect(arguments.file, **_said(said))
     mapping = ", ".join(f"{role}: {column}" for role, column in (report.get("mapping") or {}).items())
     columns = [column if isinstance(column, str) else column.get("name", "") for column in report.get("columns") or []]
     shown = [(key, report.get(key)) for key in ("format", "encoding", "kind", "rows")]
@@ -44,7 +52,7 @@ def prepare_file(arguments: argparse.Namespace, output: Output) -> int:
     parameters = preparation(arguments)
     check_model(parameters["model"])
     if "path" in parameters:
-        inspect(parameters["path"])
+        inspect(parameters["path"], **_said(parameters))
     view = wait_for(client.submit_request("prepare", parameters))
     if view.state != "succeeded":
         return failure_of(view, output)
@@ -67,8 +75,9 @@ def preparation(arguments: argparse.Namespace) -> dict[str, Any]:
     folder = Path(model).expanduser()
     source = {"demo": True} if arguments.file == "demo" else {"path": str(Path(arguments.file).expanduser().absolute())}
     return source | {
-        "name": arguments.name,
-        "kind": arguments.kind,
+        "name": getattr(arguments, "name", ""),
+        "kind": arguments.kind or None,
+        "encoding": arguments.encoding or data.encoding or None,
         "mapping": dict(data.columns) or None,
         "template": data.template,
         "model": str(folder.absolute()) if model != "demo" and folder.is_dir() else model,
@@ -78,3 +87,8 @@ def preparation(arguments: argparse.Namespace) -> dict[str, Any]:
         "validation_share": data.validation_share,
         "seed": spec.seed,
     }
+
+
+def _said(parameters: dict[str, Any]) -> dict[str, Any]:
+    """What a person says about the file, out of the parameters of a preparation."""
+    return {name: parameters[name] or empty for name, empty in (("mapping", {}), ("kind", ""), ("encoding", ""))}

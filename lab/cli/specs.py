@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from lab import spec as specs
+from lab.runs.prepare import rooted
 from lab.spec import RunSpec
 
 
@@ -25,7 +26,7 @@ def spec_of(arguments: argparse.Namespace) -> RunSpec:
     if arguments.spec:
         given = specs.load(arguments.spec)  # says what is wrong in it, by line and by setting
         spec = _over(spec, arguments.spec) if arguments.recipe else given
-    return _absolute(specs.with_overrides(spec, specs.read_overrides(arguments.set)))
+    return rooted(specs.with_overrides(spec, specs.read_overrides(arguments.set)))
 
 
 def _over(spec: RunSpec, path: str) -> RunSpec:
@@ -39,14 +40,3 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(name), dict) and name != "columns"
         result[name] = _merged(base[name], value) if both else value
     return result
-
-
-def _absolute(spec: RunSpec) -> RunSpec:
-    # The worker runs elsewhere, and the run may be repeated from another folder.
-    changes = {}
-    for path in ("model.source", "data.source"):
-        source = specs.value_at(spec, path)
-        place = Path(source).expanduser()
-        if source != "demo" and source.strip() and "\0" not in source and place.exists():
-            changes[path] = str(place.absolute())
-    return specs.with_overrides(spec, changes)

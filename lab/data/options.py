@@ -43,6 +43,7 @@ class Options:
             validation_share=data.validation_share,
             seed=spec.seed,
             columns=dict(data.columns),
+            encoding=data.encoding,
         )
 
     @classmethod

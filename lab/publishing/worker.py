@@ -18,6 +18,7 @@ from lab.publishing.hub import Hub
 from lab.publishing.merge import merged_model
 from lab.publishing.names import full_name
 from lab.publishing.usage import Prompt
+from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.home import is_id
@@ -85,6 +86,7 @@ def publish(
         with events.phase("check"):
             source = _finished(request.run)
             base = base_of(source.spec.model.source, source.spec.model.revision, asked=request.base_model)
+            _check_unchanged(source, request)
             hub = Hub(token)
             repository = _allowed(hub, request)
         with events.phase("card"):
@@ -121,6 +123,21 @@ def _finished(run_id: str) -> RunDirectory:
             run=run_id,
         )
     return source
+
+
+def _check_unchanged(source: RunDirectory, request: Request) -> None:
+    """Refuse an adapter for a base that is still here but no longer the one that it was trained on.
+
+    Whoever names another place for the base speaks of that one; a base that has gone cannot be compared, and a
+    merged or fully tuned model needs none.
+    """
+    adapter = (source.final_path / "adapter_config.json").is_file()
+    if not adapter or request.what == "merged" or request.base_model:
+        return
+    model = source.spec.model.source
+    if Path(model).expanduser().is_absolute() and not Path(model).expanduser().is_dir():
+        return
+    check_base(source)
 
 
 def _allowed(hub: Hub, request: Request) -> str:

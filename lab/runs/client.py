@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab.errors import InputError, LabError
-from lab.runs import disk, network, prepare
+from lab.runs import disk, naming, network, prepare
+from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import tail_events
 from lab.runs.home import is_id, lab_home, no_such_run, runs_folder
@@ -48,13 +49,16 @@ def submit(spec: RunSpec, *, short: bool = False, plan: dict[str, Any] | None = 
     made and that call's id comes back. Raises LabError when the disk has no room for what the plan foresees.
     """
     disk.require_room(lab_home(), disk.needed_bytes(spec, plan or {}))
+    spec = prepare.rooted(spec)
+    name = spec.name or naming.default_name(spec, {row.name for row in list_runs()})
     request = {
         "kind": "train",
+        "name": name,
         "until_step": spec.schedule.short_steps if short else None,
         "parent": None,
         "threads": spec.resources.threads,
     }
-    return _queue(prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=spec.name, key=key)
+    return _queue(prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=name, key=key)
 
 
 def submit_request(
@@ -70,15 +74,17 @@ def submit_request(
     `secret` is kept in this process until the worker fetches it: this process has to live until then.
     """
     disk.require_room(lab_home(), disk.SPARE)
+    name = naming.name_of_request(parameters, _name_of(parent))
     request = {
         "kind": kind,
+        "name": name,
         "parameters": parameters,
         "parent": parent,
     }
     directory = prepare.new_run(request | network.of_request(kind, parameters))
     if secret is not None:
         offer_secret(directory.id, secret)
-    return _queue(directory, name=str(parameters.get("name") or ""), key=key)
+    return _queue(directory, name=name, key=key)
 
 
 def stop(run_id: str, *, discard: bool = False) -> None:
@@ -90,7 +96,7 @@ def stop(run_id: str, *, discard: bool = False) -> None:
 
 
 def resume(run_id: str) -> None:
-    """Let an interrupted run go on from its newest checkpoint."""
+    """Let an interrupted run go on from its newest checkpoint. Raises LabError when its base has changed."""
     row = Store().run(run_id)
     if row.state != INTERRUPTED:
         raise InputError(
@@ -100,6 +106,7 @@ def resume(run_id: str) -> None:
             run=run_id,
             state=row.state,
         )
+    check_base(RunDirectory.of(run_id))  # here, where nothing is lost yet: a run that fails has ended for good
     disk.require_room(lab_home(), disk.SPARE)
     _ask(run_id, "resume")
 
@@ -107,7 +114,8 @@ def resume(run_id: str) -> None:
 def continue_full(run_id: str, *, key: str | None = None) -> str:
     """Queue the full run that a short run was the beginning of, and return its (new) id.
 
-    It starts from the short run's last checkpoint and carries its curves on.
+    It starts from the short run's last checkpoint and carries its curves on. Raises LabError when its base
+    model has changed.
     """
     row, parent = Store().run(run_id), RunDirectory.of(run_id)
     if not (row.short and row.state == "succeeded"):
@@ -116,6 +124,7 @@ def continue_full(run_id: str, *, key: str | None = None) -> str:
             where="run",
             run=run_id,
         )
+    check_base(parent)
     disk.require_room(lab_home(), disk.needed_bytes(parent.spec, parent.plan))
     directory = prepare.continuation(parent, after_attempt=row.attempt)
     return _queue(directory, name=row.name, key=key)
@@ -176,11 +185,11 @@ def show(run_id: str) -> dict[str, Any]:
     return {
         "run": view.run,
         "kind": view.row.kind,
-        "name": view.row.name,
+        "name": view.row.name or (naming.default_name(spec) if spec else ""),
         "state": view.state,
         "phase": view.phase,
         "step": progress.get("step"),
-        "steps": progress.get("steps"),
+        "steps": progress.get("steps") or view.goal,
         "progress": progress.get("done", 0.0),
         "eta_s": None if view.ended else progress.get("eta_s"),
         "attempt": view.row.attempt,
@@ -193,6 +202,11 @@ def show(run_id: str) -> dict[str, Any]:
         "spec": spec.model_dump(mode="json") if spec else None,
         "result": view.result,
     }
+
+
+def _name_of(run_id: str | None) -> str:
+    row = Store().find(run_id) if run_id else None
+    return row.name if row else ""
 
 
 def _queue(directory: RunDirectory, *, name: str, key: str | None) -> str:

@@ -13,8 +13,9 @@ Event = dict[str, Any]
 
 @dataclass
 class Phase:
-    """One phase of a run: `status` is running, done, or stopped; `seconds` adds up all its rounds and
-    attempts.
+    """One phase of a run: `status` is waiting (a new attempt has not come to it yet), running, done, or stopped.
+
+    `seconds` adds up all its rounds and attempts.
     """
 
     name: str
@@ -68,9 +69,16 @@ class Fold:
         if attempt <= self.attempt:
             return
         self.attempt = attempt
-        for name in self.open_phases:  # the earlier attempt died in them
-            self.phases[name].status = "stopped"
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Forget how far an earlier attempt had come: the next one goes through every phase anew, and goes on at
+        the last checkpoint.
+        """
+        for phase in self.phases.values():
+            phase.status = "waiting"
         self.open_phases.clear()
+        self.progress = {}
 
     def _phase(self, event: Event) -> None:
         name = str(event.get("phase"))

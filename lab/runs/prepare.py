@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.json_io import sync_folder, write_json, write_text
 from lab.runs.directory import RunDirectory
 from lab.runs.events import tail_events
-from lab.runs.home import new_id, runs_folder
+from lab.runs.home import is_id, new_id, runs_folder
 
 if TYPE_CHECKING:
     from lab.spec import RunSpec
@@ -33,6 +33,19 @@ def new_run(
     return directory
 
 
+def rooted(spec: RunSpec) -> RunSpec:
+    """The spec with its folder and its file as absolute paths: the worker runs elsewhere."""
+    from lab.spec import value_at, with_overrides
+
+    changes = {}
+    for path in ("model.source", "data.source"):
+        source = value_at(spec, path)
+        place = Path(source).expanduser()
+        if source != "demo" and source.strip() and "\0" not in source and not is_id(source) and place.exists():
+            changes[path] = str(place.absolute())
+    return with_overrides(spec, changes)
+
+
 def continuation(parent: RunDirectory, *, after_attempt: int) -> RunDirectory:
     """Make the directory of the full run that goes on where the short run `parent` ended.
 
@@ -41,8 +54,9 @@ def continuation(parent: RunDirectory, *, after_attempt: int) -> RunDirectory:
     earlier one's.
     """
     directory = _new_folder()
-    for name in ("spec.yaml", "plan.json"):
-        shutil.copy2(parent.path / name, directory.path / name)
+    for name in ("spec.yaml", "plan.json", "base.json"):
+        if (parent.path / name).is_file():  # the base is written down since a later version
+            shutil.copy2(parent.path / name, directory.path / name)
     _copy_events(parent, directory)
     for folder in (parent.review_path, parent.tensorboard_path):
         if folder.is_dir():
@@ -65,7 +79,7 @@ def continuation(parent: RunDirectory, *, after_attempt: int) -> RunDirectory:
 def _copy_events(parent: RunDirectory, directory: RunDirectory) -> None:
     # What was measured and said stays true of the longer run; how far the short one had come does not.
     events, _ = tail_events(parent.events_path)
-    lines = [json.dumps(event, ensure_ascii=False) for event in events if event["kind"] != "progress"]
+    lines = [json.dumps(event, ensure_ascii=False) for event in events if event["kind"] not in ("progress", "phase")]
     write_text(directory.events_path, "".join(line + "\n" for line in lines))
 
 

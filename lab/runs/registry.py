@@ -37,6 +37,16 @@ def dataset(identifier: str) -> dict[str, Any]:
     return record
 
 
+def name_of(source: str) -> str:
+    """What `data.source` is called: a prepared data set's name, a file's name, or the source itself."""
+    if not is_id(source):
+        return source.rstrip("/").rpartition("/")[2] if Path(source).expanduser().is_absolute() else source
+    try:
+        return str(dataset(source).get("name") or source)
+    except NotFoundError:  # deleted since
+        return source
+
+
 def delete_dataset(identifier: str) -> None:
     """Remove a prepared data set; runs that used it keep what they wrote. Raises NotFoundError."""
     path = dataset_path(identifier)

@@ -69,6 +69,6 @@ def _state_of(directory: RunDirectory, attempt: int) -> tuple[Outcome, float | N
 
 
 def _name_of(directory: RunDirectory) -> str:
-    if directory.has_spec:
-        return directory.spec.name
-    return str(directory.parameters.get("name") or "")
+    if name := directory.request.get("name"):
+        return str(name)
+    return directory.spec.name if directory.has_spec else str(directory.parameters.get("name") or "")

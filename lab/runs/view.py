@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from lab.runs.directory import RunDirectory
 from lab.runs.downsample import Point, min_max
 from lab.runs.events import tail_events
 from lab.runs.fold import Fold, Phase, Sample
-from lab.runs.states import ENDED
+from lab.runs.states import ENDED, QUEUED, RUNNING, STOPPING
 from lab.runs.store import RunRow, Store
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ __all__ = ["Phase", "RunView", "Sample", "read_run", "series", "tail_events"]
 class RunView:
     """One run at one moment.
 
-    `progress` is the last progress event (step, steps, done, eta_s, tokens, tokens_per_s, epoch) or empty.
+    `phases` are those that the attempt has come to, in order. `progress` is the attempt's last progress event (step, steps, done, eta_s, tokens, tokens_per_s, epoch); before
+    its first it holds step, steps and done of the checkpoint that it goes on from, or is empty.
     `series` maps a metric to its (step, value) points in order of steps, `samples` a prompt's index to its
     answers by step. `reason` ({"template", "values"}) tells why a run ended as it did, `error` is the
     worker's own account.
@@ -42,6 +44,31 @@ class RunView:
     checkpoints: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     diagnoses: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def goal(self) -> int | None:
+        """Optimizer steps at which this run ends: a short run's own, else the plan's; None when nobody knows."""
+        return self.progress.get("steps") or _planned_steps(self.directory)
+
+    @property
+    def queue_place(self) -> int | None:
+        """How many runs wait before this one; None when it does not wait."""
+        if self.row.state != QUEUED:
+            return None
+        return sum(row.lane == self.row.lane for row in takewhile(lambda row: row.id != self.run, Store().queued()))
+
+    @property
+    def waits_for(self) -> RunRow | None:
+        """The run that holds the lane in which this one waits; None when it does not wait, or nothing runs."""
+        if self.row.state != QUEUED:
+            return None
+        return next((row for row in Store().active() if row.lane == self.row.lane), None)
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether a stop would leave a checkpoint: there is one, or an attempt has made a step."""
+        stepped = self.row.state in (RUNNING, STOPPING) and bool(self.progress.get("step"))
+        return stepped or bool(self.directory.sealed_checkpoints())
 
     @property
     def run(self) -> str:
@@ -88,7 +115,12 @@ def read_run(run_id: str) -> RunView:
     """The run as it is now; reads only the events that are new since the last call. Raises NotFoundError."""
     row = Store().run(run_id)
     directory = RunDirectory.of(run_id)
-    return _view(row, directory, _folds.upto_now(directory.events_path))
+    fold = _folds.upto_now(directory.events_path)
+    if row.state == QUEUED or row.attempt > fold.attempt:  # what was told is an earlier attempt's
+        fold.begin_again()
+    if not fold.progress and fold.checkpoints:
+        fold.progress = _from_checkpoint(max(fold.checkpoints), directory)
+    return _view(row, directory, fold)
 
 
 def series(view: RunView, name: str, points: int = 1000) -> list[Point]:
@@ -101,7 +133,7 @@ def _view(row: RunRow, directory: RunDirectory, fold: Fold) -> RunView:
     return RunView(
         row=row,
         directory=directory,
-        phases=[_settled(phase, row) for phase in fold.phases.values()],
+        phases=[_settled(phase, row) for phase in fold.phases.values() if phase.status != "waiting"],
         phase=fold.open_phases[-1] if fold.open_phases and row.state not in ENDED else "",
         progress=dict(fold.progress),
         series=curves,
@@ -111,6 +143,17 @@ def _view(row: RunRow, directory: RunDirectory, fold: Fold) -> RunView:
         notes=list(fold.notes),
         diagnoses=list(fold.diagnoses),
     )
+
+
+def _from_checkpoint(step: int, directory: RunDirectory) -> dict[str, Any]:
+    steps = _planned_steps(directory)
+    return {"step": step, "steps": steps, "done": min(1.0, step / steps) if steps else 0.0}
+
+
+def _planned_steps(directory: RunDirectory) -> int | None:
+    steps, until = directory.plan.get("steps"), directory.request.get("until_step")
+    known = [int(number) for number in (steps, until) if number]
+    return min(known, default=None)
 
 
 def _settled(phase: Phase, row: RunRow) -> Phase:

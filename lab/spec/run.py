@@ -103,6 +103,11 @@ class DataSpec(Part):
         N_("Columns"),
         N_("Which column plays which role, such as prompt: question; empty lets the lab find it."),
     )
+    encoding: str = setting(
+        "",
+        N_("Encoding"),
+        N_("How the file stores its letters, such as cp1252; empty for UTF-8 and UTF-16, which the lab recognises."),
+    )
     template: Literal["auto", "alpaca", "question-answer", "chat", "plain"] = setting(
         "auto",
         N_("Prompt template"),

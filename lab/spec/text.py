@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from lab.spec.run import RunSpec
 from lab.spec.settings import Setting, setting_at, settings
 from lab.spec.validate import build
 from lab.text import N_
+
+# `role: column`; a name in quotation marks may hold commas and colons.
+_PAIR = re.compile(r"""([^,:]+)(?::\s*("[^"]*"|'[^']*'|[^,]*))?""")
 
 
 def load(path: str | Path) -> RunSpec:
@@ -120,8 +124,8 @@ def _parse(setting: Setting, text: str) -> Any:
     if setting.kind == "list":
         return text if text == "all-linear" else [part.strip() for part in text.strip("[]").split(",") if part.strip()]
     if setting.kind == "mapping":
-        pairs = [part.partition(":") for part in text.strip("{}").split(",") if part.strip()]
-        return {key.strip(): value.strip() for key, _, value in pairs}
+        pairs = _PAIR.findall(text.strip("{}"))
+        return {key.strip("'\" "): value.strip().strip("'\"") for key, value in pairs}
     return text  # pydantic reads numbers from text, "2e-4" included, which YAML would leave as text
 
 

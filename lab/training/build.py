@@ -24,7 +24,9 @@ from lab.data import tokenizer as tokenizers
 from lab.errors import InputError, LabError, NotFoundError
 from lab.models.location import Location, locate
 from lab.models.safety import check_folder
-from lab.spec import MethodSpec, load
+from lab.runs.base import check_base
+from lab.runs.directory import RunDirectory
+from lab.spec import MethodSpec
 from lab.text import N_
 
 
@@ -60,7 +62,7 @@ def load_tuned(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The tuned model of a run and its tokenizer; the model is a PeftModel when the run trained an adapter.
 
-    Raises NotFoundError when the run has not saved a model.
+    Raises NotFoundError when the run has not saved a model, LabError when its base has changed since.
     """
     final = Path(run_directory) / "final"
     if not (final / "config.json").is_file() and not (final / "adapter_config.json").is_file():
@@ -69,13 +71,22 @@ def load_tuned(
             where=str(final),
             next=N_("Wait for its end, or resume it."),
         )
+    run = RunDirectory(run_directory)
+    check_base(run)
     tokenizer = with_padding(AutoTokenizer.from_pretrained(final, local_files_only=True))
     if not (final / "adapter_config.json").is_file():
         model = AutoModelForCausalLM.from_pretrained(final, dtype=dtype, use_safetensors=True, local_files_only=True)
         return model.to(device).eval(), tokenizer
-    spec = load(Path(run_directory) / "spec.yaml")
-    base = load_base(spec.model.source, revision=spec.model.revision, device=device, dtype=dtype)
+    model = run.spec.model
+    base = load_base(model.source, revision=model.revision, device=device, dtype=dtype)
+    if commit := commit_of(base):
+        check_base(run, commit=commit)
     return PeftModel.from_pretrained(base, str(final), local_files_only=True).eval(), tokenizer
+
+
+def commit_of(model: PreTrainedModel) -> str:
+    """The commit of a model that came from the Hub; empty for a folder."""
+    return str(getattr(model.config, "_commit_hash", None) or "")
 
 
 def lora_config(method: MethodSpec, model: PreTrainedModel) -> LoraConfig:

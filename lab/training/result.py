@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from lab.runs.base import kept_base
 from lab.runs.events import plain
 from lab.training import libraries
 from lab.training.machine import peak_memory_gib
@@ -32,7 +33,8 @@ def result(session: Session, ended: str) -> dict[str, Any]:
         "device": session.machine.name,
         "threads": session.machine.threads,
         "adapter": session.spec.method.name != "full",
-        "base": {"source": session.spec.model.source, "revision": session.spec.model.revision},
+        "base": {"source": session.spec.model.source, "revision": session.spec.model.revision}
+        | kept_base(session.directory),
     }
     if session.ready:
         report |= {"steps": session.course.steps, "examples": len(session.examples)}

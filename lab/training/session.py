@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from lab.data.example import IGNORED, Example
 from lab.data.opening import open_data
 from lab.errors import InputError
+from lab.runs import base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.stopping import StopFlag
@@ -68,8 +69,10 @@ class Session:
         """The base model and its tokenizer; on a GPU, frozen weights stay in bf16."""
         source, revision = self.spec.model.source, self.spec.model.revision
         dtype = self.machine.frozen_dtype if self.spec.method.name == "lora" else torch.float32
+        base.check_base(self.directory)  # first: with another tokenizer the data would seem to be others
         self.tokenizer = build.load_tokenizer(source, revision)
         self.model = build.load_base(source, revision=revision, device=self.machine.device, dtype=dtype)
+        self._keep_base()
         self.machine = machine.with_threads(self.machine, self.spec.resources, self.model.num_parameters())
         self.spec = fitted(self.spec, self.model, self.events)
         self._go_on()
@@ -184,6 +187,13 @@ class Session:
         if sealed.get("versions") != now["versions"]:
             template = N_("Libraries have changed since the checkpoint: the run may end with slightly other weights.")
             self.events.note(template, level="warning")
+
+    def _keep_base(self) -> None:
+        commit = build.commit_of(self.model)
+        if not base.kept_base(self.directory):
+            base.keep_base(self.directory, commit=commit)
+        elif commit:
+            base.check_base(self.directory, commit=commit)
 
     def _go_on(self) -> None:
         if self.stop.requested:

@@ -50,10 +50,12 @@ def test_an_evaluation_inside_training_leaves_training_open() -> None:
     }
 
 
-def test_a_phase_in_which_an_attempt_died_is_stopped_until_the_next_attempt_comes_to_it() -> None:
+def test_a_new_attempt_has_every_phase_before_it_and_no_progress_of_the_one_before() -> None:
     fold = Fold().add([phase(1, "load", "start"), phase(1, "load", "end", 1.0), phase(1, "train", "start")])
+    fold.add([{"kind": "progress", "attempt": 1, "step": 7, "steps": 30, "done": 0.2}])
+    assert (fold.phases["load"].status, fold.progress["step"]) == ("done", 7)
     fold.add([phase(2, "load", "start")])
-    assert (fold.phases["train"].status, fold.open_phases) == ("stopped", ["load"])
+    assert (fold.phases["train"].status, fold.open_phases, fold.progress) == ("waiting", ["load"], {})
     fold.add([phase(2, "load", "end", 1.0), phase(2, "train", "start")])
     assert (fold.phases["train"].status, fold.phases["load"].seconds) == ("running", 2.0)
 
