@@ -44,12 +44,14 @@ _INPUTS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 class Numbers:
     """In which formats a run computes and what it trains.
 
-    `bf16`: the computation; `autocast`: weights or adapters in fp32, cast as they are used. `rank` 0: a full
-    fine-tune. `dropout`: that of the adapter. `mask`: bytes of a dropout mask's value, 4 on a CPU, 1 on a GPU.
+    `bf16`: the computation; `autocast`: weights or adapters in fp32, cast as they are used; `half`: frozen weights in
+    bf16 beside them. `rank` 0: a full fine-tune. `dropout`: that of the adapter. `mask`: bytes of a dropout mask's
+    value, 4 on a CPU, 1 on a GPU.
     """
 
     bf16: bool = True
     autocast: bool = True
+    half: bool = False
     rank: int = 0
     targets: list[str] | str = ALL
     dropout: float = 0.0
@@ -63,6 +65,11 @@ class Numbers:
     @property
     def stream(self) -> int:
         """Bytes of a value between the blocks, which keeps the format of the weights."""
+        return 2 if self.bf16 and (self.half or not self.autocast) else 4
+
+    @property
+    def norm(self) -> int:
+        """Bytes of a value in a norm, which autocast computes in fp32."""
         return 2 if self.bf16 and not self.autocast else 4
 
     @property
@@ -74,7 +81,7 @@ class Numbers:
 def activation_bytes(
     facts: ModelFacts, tokens: int, *, lora_rank: int = 0, bf16: bool = True, autocast: bool = True,
     checkpointing: bool = False, targets: list[str] | str = ALL, dropout: float = 0.0, mask: int = 1,
-    scores: int = 0,
+    scores: int = 0, half: bool = False,
 ) -> float | None:  # fmt: skip
     """Bytes kept between forward and backward pass for `tokens` tokens of one batch; None for other families.
 
@@ -82,7 +89,7 @@ def activation_bytes(
     of an example whose attention scores are kept, 0 for attention that keeps none. Final norm included, the head
     not (`memory.logit_bytes`).
     """
-    numbers = Numbers(bf16, autocast, lora_rank, targets, dropout, mask)
+    numbers = Numbers(bf16, autocast, half, lora_rank, targets, dropout, mask)
     block = layer_bytes(facts, numbers, scores=scores)
     if block is None or facts.layers is None or facts.hidden is None:
         return None
@@ -107,10 +114,10 @@ def layer_bytes(facts: ModelFacts, numbers: Numbers, *, scores: int = 0) -> floa
 def _norms(facts: ModelFacts, numbers: Numbers) -> float:
     hidden = facts.hidden or 0
     if facts.family != "llama":  # a layer norm keeps its input, mean and deviation
-        return 2 * hidden * numbers.stream + 16
+        return 2 * hidden * numbers.norm + 16
     # An RMS norm keeps its input in fp32; where its weight is trained, the scaled input too.
     count = 4 if facts.model_type == "gemma2" else 2
-    return count * (hidden * (4 + (0 if numbers.rank else numbers.stream)) + 4)
+    return count * (hidden * (4 + (0 if numbers.rank else numbers.norm)) + 4)
 
 
 def _attention(facts: ModelFacts, numbers: Numbers) -> float:

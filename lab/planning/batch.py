@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lab.planning.registry import formula
 
 
@@ -37,3 +39,31 @@ def tokens_per_step(batch: float, tokens_per_example: float) -> float:
 def samples_per_second(samples: float, seconds: float) -> float:
     """Throughput of a run as the Trainer's log states it."""
     return samples / seconds
+
+
+@formula(
+    "effective batch / devices = batch per device x accumulation", unit="pairs", source="effective batch, factored"
+)
+def factorings(effective: int, devices: int = 1) -> list[dict[str, int]]:
+    """Every pair of batch per device and accumulation that gives this effective batch, largest batch first.
+
+    192 on 6 devices: 32 x 1, 16 x 2, 8 x 4, 4 x 8, 2 x 16, 1 x 32. Empty when the devices do not divide it.
+    """
+    if effective < 1 or devices < 1 or effective % devices:
+        return []
+    each = effective // devices
+    small = [part for part in range(1, math.isqrt(each) + 1) if each % part == 0]
+    divisors = sorted({*small, *(each // part for part in small)}, reverse=True)
+    return [{"per_device": part, "accumulation": each // part} for part in divisors]
+
+
+@formula("4 or more per device: ample; 1 or 2 with 16 or more batches: scarce", source="document 000 L348-362")
+def accumulation_regime(per_device: int, accumulation: int) -> str:
+    """In which regime a batch is put together: "none", "ample" memory (4-8 per device x 4-8), "scarce" (1-2 x 16-32)
+    or "between". Accumulation itself makes nothing faster (Hugging Face documentation).
+    """
+    if accumulation == 1:
+        return "none"
+    if per_device <= 2 and accumulation >= 16:
+        return "scarce"
+    return "ample" if per_device >= 4 and accumulation <= 8 else "between"

@@ -106,6 +106,7 @@ def _activations(facts: ModelFacts, load: Load, trained: int | None) -> float | 
         load.tokens,
         lora_rank=0 if load.full else load.rank,
         bf16=load.bf16,
+        half=load.half,
         checkpointing=load.checkpointing,
         targets=load.targets,
         dropout=0.0 if load.full else load.dropout,

@@ -27,6 +27,9 @@ MODULES = (
     "sizes",
     "arithmetic",
     "statements",
+    "costs",
+    "advice",
+    "what_if",
 )
 
 _FORMULAS: dict[str, Formula] = {}

@@ -65,6 +65,29 @@ WORKED = [
     ("share_of_added_rows", {"divisor": 4}, 0.2),
     ("head_parameters", {"inputs": 768, "outputs": [3, 9, 2]}, 10_766),
     ("rows_without_a_save", {"save_steps": 10_000, "per_device": 4, "epochs": 3}, 13_334),
+    ("usual_warmup", {"steps": 25_000}, 750),
+    ("usual_warmup", {"steps": 300}, 30),
+    ("usual_warmup", {"steps": 4}, 4),
+    ("warmup_range", {"steps": 25_000}, [500, 1_250]),
+    ("usual_epochs", {"examples": 500, "classifier": True}, 10),
+    ("usual_epochs", {"examples": 52_002}, 2),
+    ("usual_epochs", {"examples": 114_000}, 1),
+    ("split_rows", {"rows": 114_000}, {"train": 91_200, "validation": 11_400, "test": 11_400}),
+    ("split_rows", {"rows": 700}, {"train": 500, "validation": 100, "test": 100}),
+    ("split_rows", {"rows": 50}, {"train": 30, "validation": 10, "test": 10}),
+    ("lora_factor", {"steps": 60}, 15),
+    ("lora_rate", {"full_rate": 2e-5}, 2e-4),
+    ("hours_saved", {"steps_before": 25_000, "steps_after": 15_000, "seconds_per_step": 6.2}, 17.2),
+    ("training_flops", {"parameters": 124.1e6, "tokens": 196_608}, 1.464e14),
+    ("lora_flops", {"parameters": 1.2358e9, "adapter": 11_272_192, "tokens": 1e9}, 5.01e18),
+    ("seconds_of_flops", {"flops": 1e18, "devices": 1, "peak": 989e12, "used_share": 0.4}, 2_528),
+    ("flop_utilisation", {"flops_per_token": 7.82e9, "tokens_per_s": 50_000, "devices": 1, "peak": 989e12}, 0.395),
+    ("rental_cost", {"hours": 43.06, "devices": 6, "price_per_hour": 0.69}, 178.27),
+    ("energy_kwh", {"hours": 43.06, "devices": 6, "watts": 450}, 116.3),
+    ("weights_gib", {"parameters": 7e9, "bits": 16}, 13.04),
+    ("weights_gib", {"parameters": 7e9, "bits": 4.127}, 3.363),
+    ("optimizer_gib", {"parameters": 7e9, "optimizer": "adamw"}, 52.15),
+    ("kv_cache_gib", {"layers": 32, "kv_heads": 8, "head_dim": 128, "tokens": 8_192}, 1.0),
 ]
 
 
@@ -79,6 +102,15 @@ def test_every_formula_tells_its_expression_and_its_source() -> None:
     assert len(formulas()) >= 35
 
 
+@pytest.mark.parametrize(
+    ("per_device", "accumulation", "regime"),
+    [(2, 16, "scarce"), (1, 32, "scarce"), (4, 8, "ample"), (8, 4, "ample"), (2, 4, "between"), (8, 1, "none")],
+)
+def test_the_regimes_of_accumulation(per_device: int, accumulation: int, regime: str) -> None:
+    inputs = {"per_device": per_device, "accumulation": accumulation}
+    assert formula_named("accumulation_regime")(inputs) == regime
+
+
 def test_a_wrong_set_of_inputs_and_a_division_by_zero_are_sentences() -> None:
     with pytest.raises(InputError, match="takes per_device, devices, accumulation"):
         formula_named("effective_batch")({"per_device": 4})
@@ -91,6 +123,9 @@ def test_a_wrong_set_of_inputs_and_a_division_by_zero_are_sentences() -> None:
 def test_clock_and_points() -> None:
     assert formula_named("clock")({"seconds": 7372.98}) == "2:02:53"
     assert formula_named("evaluation_points")({"every": 500, "steps": 1875}) == [500, 1000, 1500]
+    pairs = formula_named("factorings")({"effective": 192, "devices": 6})
+    assert [(pair["per_device"], pair["accumulation"]) for pair in pairs][:4] == [(32, 1), (16, 2), (8, 4), (4, 8)]
+    assert formula_named("factorings")({"effective": 100, "devices": 6}) == []
     assert formula_named("split_shares")({"test": 0.2, "validation": 0.1}) == pytest.approx([0.72, 0.08, 0.2])
 
 
