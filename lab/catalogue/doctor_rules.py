@@ -13,6 +13,7 @@ SHORT_RUN = 500  # steps; a shorter run does well without a warmup
 LARGE_DROPOUT = 0.1
 SMALL_VALIDATION = 100  # rows
 USUAL_SHARE = 0.1
+A_FULL_RATE_BELOW = 8  # times lower than the usual rate of LoRA, which is about ten times a full rate
 CHARACTERS_PER_TOKEN = (3.0, 6.0)
 
 _LR = "schedule.learning_rate"
@@ -26,7 +27,7 @@ def rate_of_the_other_method(case: Case) -> Iterator[Finding]:
     reason = N_("{value:.0e} is the usual rate for this method and size.")
     values = {"value": value, "usual": usual.default}
     change = {_LR: usual.default}
-    if case.adapter and value < usual.low:
+    if case.adapter and value * A_FULL_RATE_BELOW <= usual.default:
         yield finding(
             "lora-at-full-rate", _LR, "warning",
             N_("{value:.0e} is a rate for full fine-tuning; LoRA needs about ten times as much and learns too slowly."),

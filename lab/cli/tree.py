@@ -20,6 +20,13 @@ class Parser(argparse.ArgumentParser):
         # Whole names only: a later version may add an option that makes a shortened one mean two things.
         super().__init__(**options | {"allow_abbrev": False})
 
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        """Complain of unknown words here, where the command is known whose help lists the known ones."""
+        found, unknown = super().parse_known_args(*arguments, **options)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         """Raise the complaint instead of printing it: `--json` prints it as an object."""
         raise InputError(

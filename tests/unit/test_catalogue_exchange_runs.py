@@ -17,7 +17,7 @@ import pytest
 from lab.catalogue import Recipe, recipes, run_spec
 from lab.catalogue.exchange import export
 from lab.planning import plan
-from lab.spec import RunSpec, with_overrides
+from lab.spec import RunSpec, setting_at, with_overrides
 
 ROWS = [{"prompt": f"Question {n}: what is {n} + {n}?\nAnswer:", "completion": f" {2 * n}."} for n in range(40)]
 SPEC = {
@@ -164,6 +164,18 @@ def test_the_script_holds_out_the_same_rows_as_the_lab(tiny_llama: Path, tmp_pat
         row["answer"] for row, part in zip(rows, parts, strict=True) if part == "validation"
     ]
     assert len(train) + len(held_out) == len(rows)
+
+
+@pytest.mark.parametrize("scheduler", setting_at("schedule.scheduler").choices)
+def test_the_script_schedules_as_the_lab_does(scheduler: str, tiny_llama: Path, tmp_path: Path) -> None:
+    from lab.planning.schedule import course_of, transformers_scheduler
+
+    changes = {"model.source": str(tiny_llama), "schedule.scheduler": scheduler, "resources.device": "cpu"}
+    spec = with_overrides(RunSpec(), changes | {"resources.precision": "fp32"})
+    told = script_of(spec, tmp_path)["arguments"](200, True)
+    name, options = transformers_scheduler(course_of(spec.schedule, 200), spec.schedule.learning_rate)
+    assert (told.lr_scheduler_type, told.lr_scheduler_kwargs or {}) == (name, options)
+    assert (told.eval_steps, told.save_steps, told.data_seed) == (20, 20, spec.seed)
 
 
 def test_padding_is_masked_by_length_and_the_end_token_is_not(tiny_llama: Path, tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def scheduler(value: Any) -> Values:
     """A schedule by its name in transformers."""
     if value in _SCHEDULERS:
         return {"schedule.scheduler": _SCHEDULERS[value]}
-    raise NoCounterpart(N_("The lab has no scheduler called {value}; it keeps {kept}."), value=value, kept="cosine")
+    raise NoCounterpart(
+        N_("The lab has no scheduler called {value}; the tool's default stands in its place."), value=value
+    )
 
 
 def scheduler_options(value: Any) -> Values:
@@ -93,7 +95,7 @@ def optimizer(value: Any) -> Values:
     """An optimizer by its name in transformers."""
     if value in _OPTIMIZERS:
         return {"schedule.optimizer": _OPTIMIZERS[value]}
-    raise NoCounterpart(N_("The lab has no optimizer called {value}; it keeps {kept}."), value=value, kept="adamw")
+    raise NoCounterpart(N_("The lab has no optimizer called {value}; AdamW stands in its place."), value=value)
 
 
 def targets(value: Any) -> Values:
@@ -128,7 +130,7 @@ SHARE_OF_RUN = N_("{value} is a share of the run; the lab takes a number of step
 def held_out(value: Any) -> Values:
     """A share of rows to hold out; a number of rows has no place."""
     if value is not None and float(value) >= 1:
-        raise NoCounterpart(N_("{value} held-out rows are a number; the lab takes a share and keeps 0.1."), value=value)
+        raise NoCounterpart(N_("{value} held-out rows are a number; the lab takes a share: choose one."), value=value)
     return {"data.validation_share": value or 0.0}
 
 

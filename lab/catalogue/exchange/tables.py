@@ -209,6 +209,7 @@ TABLES: dict[str, Table] = {
             "data.max_length": 512,
             "data.validation_share": 0.0,
             "method.dropout": 0.0,
+            "schedule.warmup": 0.03,  # and never more than 100 steps
             "schedule.epochs": 1.0,
             "schedule.per_device_batch": 1,
             "schedule.accumulation": 1,
