@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lab.catalogue.search import find
+from lab.catalogue.search import COMPARATOR, find
 from lab.errors import NotFoundError
 from lab.ui import compare_view, layout, plan_adopt, recipe_list, recipe_view
 from lab.ui.language import _
@@ -40,6 +40,10 @@ def show_one(chosen: str) -> None:
     if plan or train:
         plan_adopt.start_from(one)
         st.switch_page(page("plan" if plan else "train"))
+    if one.kind == COMPARATOR and not recipe_view.audited(one.id):
+        recipe_view.comparison(one)
+        recipe_view.notes(one)
+        return
     claims, computed = st.columns([5, 3], gap="large")
     with claims:
         recipe_view.comparison(one)

@@ -7,7 +7,7 @@ import re
 import streamlit as st
 
 from lab.planning.hardware import Hardware, hardware
-from lab.ui import estimate, hardware_chart, plan_view
+from lab.ui import cost_view, estimate, fit_view, hardware_chart, plan_view
 from lab.ui.estimate import Estimate
 from lab.ui.format import gib, number
 from lab.ui.hardware_chart import LINE, Size
@@ -19,9 +19,14 @@ _BESIDE_THE_NAME = re.compile(r"^(NVIDIA|AMD Instinct) | \d+ GB( SXM2)?$")
 
 
 def machines(now: Estimate) -> None:
-    """The device, and its memory against what the run needs."""
+    """The device, then time and cost on it, what fits on it, and all the others."""
     device_choice()
-    _against_each(now)
+    cost_view.speed_and_price(now)
+    cost_view.summary(now)
+    on_gpu = now if now.made.inputs.device == "cuda" else estimate.of(now.spec, device=ANY_GPU)
+    _against_each(on_gpu)
+    cost_view.on_each(estimate.of(now.spec, device=ANY_GPU))
+    fit_view.what_fits_here(now)
 
 
 def device_choice() -> None:
@@ -37,10 +42,9 @@ def device_choice() -> None:
     )
 
 
-def _against_each(now: Estimate) -> None:
+def _against_each(on_gpu: Estimate) -> None:
     """The memory of the run against that of every GPU that the lab knows."""
     st.subheader(_("Memory against each GPU"), anchor=False)
-    on_gpu = now if now.made.inputs.device == "cuda" else estimate.of(now.spec, device=ANY_GPU)
     parts = plan_view.memory_parts(on_gpu)
     if not parts:
         st.caption(_("Memory is not known: the lab knows too little about this model."))

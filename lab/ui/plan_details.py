@@ -82,20 +82,6 @@ def _plain_number(value: Any) -> str:
     return _("not known") if value is None else str(value)
 
 
-def usual_rate(now: Estimate) -> None:
-    """The usual learning rates for this method and size, and the two nearest published runs, in one line."""
-    usual = now.plan["learning_rate_range"]
-    parts = []
-    if usual:
-        low, high, default = (learning_rate(usual[name]) for name in ("low", "high", "default"))
-        parts.append(_("Usual here: {low} to {high}; start from {default}.", low=low, high=high, default=default))
-    nearest = [f"{one['name']} {learning_rate(one['learning_rate'])}" for one in now.plan["published"][:2]]
-    if nearest:
-        parts.append(_("Nearest published: {runs}.", runs="; ".join(nearest)))
-    if parts:
-        st.caption(" ".join(parts))
-
-
 def published(now: Estimate) -> None:
     """Published runs of the same kind nearest in size, with their learning rates."""
     if not now.plan["published"]:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab.catalogue.recipes import recipe, run_spec
-from lab.ui import charts, draft, estimate, forms, plan_details, start_form
+from lab.ui import charts, cost_view, draft, estimate, forms, plan_advice, plan_details, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.format import duration, gib, number, share
 from lab.ui.language import _
@@ -77,12 +77,14 @@ def results(now: Estimate) -> None:
         error_card(now.model_error)
     facts(_beside_the_recipe(now))
     verdicts(now)
+    plan_advice.what_if_line(now)
     st.subheader(_("Learning rate over the run"), anchor=False)
     if now.curve:
         charts.schedule(now.curve, key="plan-schedule", warmup=now.plan["warmup_steps"] or 0)
     else:
         st.caption(_("The curve needs the number of steps: enter the examples, or the length in optimizer steps."))
-    plan_details.usual_rate(now)
+    plan_advice.rate(now)
+    plan_advice.data(now)
     st.subheader(_("Memory per device"), anchor=False)
     memory(now)
     st.subheader(_("How the numbers are computed"), anchor=False)
@@ -135,6 +137,9 @@ def _facts(now: Estimate) -> list[tuple[str, str, str]]:
 def _beside_the_recipe(now: Estimate) -> list[tuple[str, str, str]]:
     """The facts; where own numbers change one of them, the recipe's stands below."""
     own = _facts(now)
+    if cost_view.own_speed():
+        found = cost_view.of(now)
+        own[-1] = (own[-1][0], duration(found.time_s), _(cost_view.SOURCES[found.time_source]))
     if not (draft.recipe_id() and draft.own_paths()):
         return own
     of_recipe = _facts(estimate.of(run_spec(recipe(draft.recipe_id()))))

@@ -59,6 +59,10 @@ def comparison(one: Recipe) -> None:
     tone = colours()
     published = {name: entry.model_dump() for name, entry in one.published.items()}
     names = list(dict.fromkeys([*one.document, *published]))
+    sources = {entry["source"] for entry in published.values()}
+    if not one.document and len(sources) == 1:
+        st.html(f"<small>{html.escape(_('Source:'))} {_linked(sources.pop())}</small>")
+        published = {name: {"value": entry["value"]} for name, entry in published.items()}
     columns = [("document", _("The document"), tone.document)] if one.document else []
     columns.append(("published", _("Published"), tone.published))
     head = "<td></td>" + "".join(

@@ -105,6 +105,58 @@ def test_the_memory_of_a_large_model_is_set_against_every_gpu():
     assert app.get("vega_lite_chart")
 
 
+def test_fewer_steps_are_told_with_the_time_that_they_save():
+    """The document's sentence: 15,000 instead of 25,000 steps of 6.2 s save 17 h."""
+    keep_draft({"schedule.max_steps": 25000, "data.examples": 114000})
+    app = open_page("plan", step_s="6.2")
+    app.number_input(key="plan-instead").set_value(15000).run()
+    assert not app.exception
+    assert "15,000 instead of 25,000 steps saves **17 h 13 min**" in text_of(app)
+    assert address(app, "instead") == "15000"
+    app.number_input(key="plan-instead").set_value(30000).run()
+    assert "takes **8 h 37 min** more" in text_of(app)
+
+
+def test_the_rows_are_set_against_what_the_task_wants_with_a_split():
+    keep_draft({"data.examples": 114000})
+    shown = text_of(open_page("plan"))
+    assert "wants 500 examples at least" in shown and "Yours: 114,000, ample." in shown
+    assert "91,200 to train" in shown
+
+
+def test_seconds_per_step_and_a_price_of_ones_own_give_time_and_cost():
+    """The document's run: 25,000 steps of 6.2 s on 6 devices are 43 h 3 min, at 0.69 $ an hour 178.25 $."""
+    keep_draft({"schedule.max_steps": 25000, "resources.devices": 6, "data.examples": 114000})
+    app = open_page("plan", tab="hardware", device="rtx4090")
+    app.number_input(key="plan-step-s").set_value(6.2).run()
+    app.number_input(key="plan-price").set_value(0.69).run()
+    assert not app.exception
+    shown = text_of(app)
+    assert "**43 h 3 min**" in shown and "**258.3**" in shown and "**178.25 \\$**" in shown
+    assert "**116.3 kWh**" in shown
+    assert address(app, "step_s") == "6.2" and address(app, "price") == "0.69"
+    assert "**43 h 3 min**" in text_of(open_page("plan", step_s="6.2"))
+
+
+def test_a_speed_that_no_device_has_is_not_believed():
+    keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
+    app = open_page("plan", tab="hardware", device="t4", step_s="0.001")
+    assert "faster than the device can compute" in text_of(app)
+    assert "faster than" not in text_of(open_page("plan", tab="hardware", device="t4", mfu="40"))
+
+
+def test_a_batch_that_does_not_fit_is_taken_apart_by_one_press():
+    keep_draft({"model.source": "llama-2-7b", "data.examples": 52000, "schedule.per_device_batch": 64,
+                "schedule.accumulation": 2, "data.max_length": 1024})  # fmt: skip
+    app = open_page("plan", tab="hardware", device="h100")
+    app.button(key="plan-swap").click().run()
+    assert not app.exception
+    kept = [pair for pair in app.query_params["set"] if pair.startswith("schedule.")]
+    per_device, accumulation = (int(pair.rpartition(":")[2]) for pair in sorted(kept, reverse=True))
+    assert per_device * accumulation == 128 and per_device < 64
+    assert not [button for button in app.button if button.key == "plan-swap"]
+
+
 def test_the_address_holds_every_number_and_opens_the_same_plan_for_a_colleague(planned, lab_home):
     planned.text_input(key="set-schedule.learning_rate").set_value("3e-5").run()
     sent = dict(planned.query_params)

@@ -1,0 +1,76 @@
+"""What fits on the chosen device: the same batch in less memory, and how far each method goes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from lab.planning.fit import swap, swaps, what_fits
+from lab.ui import plan_findings, words
+from lab.ui.estimate import Estimate
+from lab.ui.format import gib, number
+from lab.ui.language import _
+
+
+def what_fits_here(now: Estimate) -> None:
+    """Each method on this device with its memory, the largest batch and the longest examples."""
+    limit, name = now.limit
+    if limit is None or now.made.memory.total_gib is None:
+        return
+    inputs = now.made.inputs
+    st.subheader(_("What fits: {device}", device=name), anchor=False)
+    found = what_fits(now.spec, inputs.facts, limit, length=inputs.longest_tokens, device=inputs.device)
+    rows = [
+        {
+            _("Method"): words.method(one.method),
+            _("Gradient checkpointing"): _("on") if one.checkpointing else _("off"),
+            _("Memory"): gib(one.total_gib),
+            _("Fits"): _yes(one.fits),
+            _("Largest batch"): _count(one.largest_batch),
+            _("Longest example (tokens)"): _count(one.longest),
+        }
+        for one in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="plan-fits")
+    _same_batch(now, limit)
+
+
+def _same_batch(now: Estimate, limit: float) -> None:
+    """The effective batch taken apart: every batch per device and accumulation, and the largest that fits."""
+    inputs = now.made.inputs
+    length, device = inputs.longest_tokens, inputs.device
+    ways = swaps(now.spec, inputs.facts, limit, length=length, device=device)
+    current = (now.spec.schedule.per_device_batch, now.spec.schedule.accumulation)
+    count = number(now.made.effective_batch)
+    st.markdown(_("Every way to make the effective batch of {count}, with the same result:", count=count))
+    rows = [
+        {
+            _("Batch per device"): way.per_device,
+            _("Gradient accumulation"): way.accumulation,
+            _("Memory"): gib(way.total_gib),
+            _("Fits"): _yes(way.fits),
+            _("Now"): (way.per_device, way.accumulation) == current,
+        }
+        for way in ways
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="plan-swaps", height=min(35 * (len(rows) + 1) + 3, 283))
+    best = swap(now.spec, inputs.facts, limit, length=length, device=device)
+    if best is None:
+        st.caption(_("None of these fits: use LoRA, gradient checkpointing or shorter examples."))
+    elif (best.per_device, best.accumulation) != current:
+        st.button(
+            plan_findings.change_in_words(best.change),
+            key="plan-swap",
+            icon=":material/check:",
+            help=_("The largest batch per device that fits; the training stays the same."),
+            on_click=plan_findings.apply,
+            args=(best.change,),
+        )
+
+
+def _yes(fits: bool | None) -> str:
+    return _("not known") if fits is None else _("yes") if fits else _("no")
+
+
+def _count(value: int | None) -> str:
+    return _("not known") if value is None else number(value) if value else _("none")
