@@ -34,6 +34,7 @@ FULL_OF_SETTINGS = {
     "data.examples": 1000,
     "data.columns": {"instruction": "instruction", "input": "input", "output": "output"},
     "data.packing": True,
+    "data.encoding": "cp1252",
     "data.completion_only": False,
     "schedule.warmup": 25,
     "schedule.optimizer": "paged-adamw-32bit",

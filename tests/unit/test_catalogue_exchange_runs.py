@@ -178,6 +178,14 @@ def test_the_script_schedules_as_the_lab_does(scheduler: str, tiny_llama: Path, 
     assert (told.eval_steps, told.save_steps, told.data_seed) == (20, 20, spec.seed)
 
 
+def test_the_script_reads_the_encoding_that_the_setup_names(tiny_llama: Path, tmp_path: Path) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_bytes(b"question,answer\n" + "Été ?,Août.\n".encode("cp1252"))
+    changes = {"model.source": str(tiny_llama), "data.source": str(data), "data.encoding": "cp1252"}
+    script = script_of(with_overrides(RunSpec(), changes), tmp_path)
+    assert script["read_rows"]() == [{"question": "Été ?", "answer": "Août."}]
+
+
 def test_padding_is_masked_by_length_and_the_end_token_is_not(tiny_llama: Path, tmp_path: Path) -> None:
     spec = with_overrides(RunSpec(), {"model.source": str(tiny_llama)})
     collate: Callable[..., Any] = script_of(spec, tmp_path)["collator"](2)

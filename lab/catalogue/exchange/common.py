@@ -49,6 +49,8 @@ def never_expressed(spec: RunSpec, tool: str) -> list[LeftOut]:
         ),
         LeftOut("evaluation.max_examples", N_("{tool} reads all held-out rows at each evaluation."), {"tool": tool}),
     ]
+    if spec.data.encoding:
+        found.append(LeftOut("data.encoding", N_("{tool} reads UTF-8; store the file so."), {"tool": tool}))
     if spec.task != "causal-lm":
         found.insert(
             0,

@@ -85,6 +85,7 @@ def _model_and_data(spec: RunSpec, rows: Rows) -> dict[str, Any]:
         "QUANTIZATION": spec.model.quantization,
         "DATA": rows.source,
         "DATA_ON_HUB": rows.on_hub,
+        "ENCODING": spec.data.encoding or "utf-8-sig",
         "COLUMNS": rows.columns,
         "HAS_SPLIT": rows.has_split,
         "TEMPLATE": rows.template or "auto",
