@@ -8,7 +8,7 @@ from lab.runs.view import read_run
 from lab.ui import actions, data_file, data_prepare, data_view, draft, uploads
 from lab.ui.language import _
 from lab.ui.layout import error_card, head, title
-from lab.ui.menu import page
+from lab.ui.menu import go
 
 SOURCES = ("upload", "demo", "prepared")
 
@@ -16,7 +16,7 @@ SOURCES = ("upload", "demo", "prepared")
 def show_prepared(identifier: str) -> None:
     """Draw a prepared data set."""
     if st.button(_("All data"), type="tertiary", icon=":material/arrow_back:", key="data-back"):
-        st.switch_page(page("data"))
+        go("data")
     try:
         record, lengths, preview = data_view.files(identifier)
     except NotFoundError as error:
@@ -26,7 +26,7 @@ def show_prepared(identifier: str) -> None:
         train = st.button(_("Train on this data"), type="primary", icon=":material/model_training:", key="data-train")
     if train:
         draft.put("data.source", identifier)
-        st.switch_page(page("train"))
+        go("train")
     data_view.heading(record)
     data_view.summary(record)
     seen, counted = st.columns([3, 2], gap="large")
@@ -50,7 +50,7 @@ def show_preparation(run: str) -> None:
         error_card(error)
         return
     if view.state == "succeeded":
-        st.switch_page(page("data"), query_params={"dataset": str((view.result or {}).get("dataset", ""))})
+        go("data", dataset=str((view.result or {}).get("dataset", "")))
     with head(_("Data"), _("The rows are read, cleaned, put into the template and measured.")):
         if not view.ended:
             st.button(
@@ -64,7 +64,7 @@ def show_preparation(run: str) -> None:
         data_view.failure(view)
         upload = view.directory.parameters.get("upload")
         if st.button(_("Change the settings"), icon=":material/arrow_back:", key="data-again"):
-            st.switch_page(page("data"), query_params={"upload": str(upload)} if upload else None)
+            go("data", **({"upload": str(upload)} if upload else {}))
         return
 
     def watch() -> None:

@@ -6,7 +6,7 @@ from lab.runs import client
 from lab.ui import actions
 from lab.ui.language import _
 from lab.ui.layout import error_card, title
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.run_list import run_table, runs_in_words
 
 title(
@@ -42,7 +42,7 @@ with plan.container(border=True, height="stretch"):
     st.write(_("Effective batch, steps, warmup, learning rate, memory and time from your numbers, with sources."))
     st.space("stretch")
     if st.button(_("Open the planner"), icon=":material/calculate:", width="stretch", key="home-plan"):
-        st.switch_page(page("plan"))
+        go("plan")
     st.caption(_("no GPU needed"))
 
 with mine.container(border=True, height="stretch"):
@@ -50,7 +50,7 @@ with mine.container(border=True, height="stretch"):
     st.write(runs_in_words(runs))
     st.space("stretch")
     if st.button(_("See the runs"), icon=":material/monitoring:", width="stretch", key="home-runs"):
-        st.switch_page(page("runs"))
+        go("runs")
     st.caption(_("they go on when this page is closed"))
 
 if runs:

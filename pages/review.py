@@ -9,7 +9,7 @@ from lab.runs.view import read_run
 from lab.ui import review_view
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head
-from lab.ui.menu import page
+from lab.ui.menu import go, page
 from lab.ui.run_list import title_of
 
 finished = [run for run in client.list_runs(limit=200) if run.state == "succeeded"]
@@ -17,7 +17,7 @@ run_id = review_view.chosen_run(finished, st.query_params.get("run", ""))
 
 with head(_("Review"), _("The same question to the base model and to yours, on rows that were never trained on.")):
     if run_id and st.button(_("Publish"), type="primary", icon=":material/upload:", key="review-publish"):
-        st.switch_page(page("publish"), query_params={"run": run_id})
+        go("publish", run=run_id)
 
 if not run_id:
     empty(_("There is no finished run to compare yet."), _("Watch a model learn"), page("home"))

@@ -14,7 +14,7 @@ from lab.runs import client
 from lab.runs.home import new_id
 from lab.spec import RunSpec
 from lab.ui import estimate
-from lab.ui.menu import page
+from lab.ui.menu import go
 
 _ERROR = "lab-action-error"
 _DOUBLE_CLICK_S = 3.0
@@ -73,7 +73,7 @@ def start_demo() -> str | None:
 
 def open_run(run: str) -> None:
     """Go to the live screen of a run."""
-    st.switch_page(page("runs"), query_params={"run": run})
+    go("runs", run=run)
 
 
 def action_error() -> LabError | None:

@@ -13,7 +13,7 @@ from lab.ui import actions, draft, forms, uploads
 from lab.ui.data_file import first_rows, found, inspect, mapping_form, missing_roles, problems
 from lab.ui.language import _
 from lab.ui.layout import error_card
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.run_list import short_source
 
 ENCODINGS = (
@@ -50,7 +50,7 @@ def upload_box() -> None:
         error_card(error)
         return
     st.session_state["data-upload-turn"] = turn + 1  # a new widget: the bytes of the old one are let go
-    st.switch_page(page("data"), query_params={"upload": kept})
+    go("data", upload=kept)
 
 
 def name_line(upload: uploads.Upload) -> None:
@@ -60,7 +60,7 @@ def name_line(upload: uploads.Upload) -> None:
         st.text(upload.name, width="content")
         if st.button(_("Another file"), type="tertiary", icon=":material/close:", key="data-other"):
             uploads.forget(upload.id)
-            st.switch_page(page("data"))
+            go("data")
 
 
 def encoding_choice(upload: uploads.Upload) -> None:
@@ -181,4 +181,4 @@ def _prepare(request: dict[str, Any], *, name: str) -> None:
     run = actions.start_request("prepare", request, name=name)
     if run is None:
         st.rerun()
-    st.switch_page(page("data"), query_params={"prepare": str(run)})
+    go("data", prepare=str(run))

@@ -22,7 +22,7 @@ from lab.ui.data_file import kind_in_words
 from lab.ui.format import ago, duration, number, share
 from lab.ui.language import _, ngettext, say
 from lab.ui.layout import error_card, facts, said, tokens
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.run_list import short_source
 
 PREPARE_PHASES = ("read", "clean", "format", "measure", "write")
@@ -80,7 +80,7 @@ def prepared_list(sets: list[dict[str, Any]]) -> None:
                     )
                 )
             if st.button(_("Open"), key=f"open-{record['id']}"):
-                st.switch_page(page("data"), query_params={"dataset": record["id"]})
+                go("data", dataset=record["id"])
             with st.popover("", icon=":material/more_horiz:", key=f"more-{record['id']}"):
                 st.caption(_("Removes the prepared set. Runs that used it keep what they made."))
                 st.button(

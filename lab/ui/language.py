@@ -67,13 +67,18 @@ def error_parts(error: LabError) -> tuple[str, str, str]:
 
 
 def choose_language() -> None:
-    """The small language switch; its value stays in the address of the page."""
-    st.segmented_control(
-        _("Language"),
-        LANGUAGES,
-        default=browser_language(),
-        required=True,
-        key="lang",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    """The small language switch; a choice stays in the address of every page, for a reload or somebody else.
+
+    The switch is not bound to the address by Streamlit, which then refuses to change page with other parameters.
+    """
+    named = st.query_params.get("lang", "")
+    st.session_state.setdefault("lang", named if named in LANGUAGES else browser_language())
+    st.segmented_control(_("Language"), LANGUAGES, required=True, key="lang", label_visibility="collapsed")
+    if named != language() and (named or language() != browser_language()):
+        st.query_params["lang"] = language()
+
+
+def address_of_language() -> dict[str, str]:
+    """The language as the address of this page names it, for the address of the next one."""
+    named = st.query_params.get("lang", "")
+    return {"lang": named} if named in LANGUAGES else {}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from lab.errors import InputErrors, LabError
-from lab.ui.language import _, error_parts
+from lab.ui.language import _, address_of_language, error_parts
 from lab.ui.theme import is_dark
 
 FACT_WIDTH = 118
@@ -163,7 +163,7 @@ def empty(what: str, action: str, page: str, icon: str = ":material/arrow_forwar
         st.space("small")
         st.markdown(what, text_alignment="center")
         if st.button(action, icon=icon, type="primary", key=f"empty-{page}"):
-            st.switch_page(page)
+            st.switch_page(page, query_params=address_of_language())
         st.space("small")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from lab.text import N_
-from lab.ui.language import _
+from lab.ui.language import _, address_of_language
 
 _FOLDER = Path(__file__).parents[2] / "pages"
 
@@ -43,3 +44,8 @@ def pages() -> list[StreamlitPage]:
 def page(name: str) -> str:
     """The path of a page's script, for `st.switch_page` and `st.page_link`."""
     return str(_FOLDER / f"{name}.py")
+
+
+def go(name: str, **parameters: str) -> NoReturn:
+    """Change to another page, or to another address of this one; the language goes along."""
+    st.switch_page(page(name), query_params=address_of_language() | parameters)

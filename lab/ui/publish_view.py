@@ -17,7 +17,7 @@ from lab.ui import actions, words
 from lab.ui.format import gib, loss, share
 from lab.ui.language import _, say
 from lab.ui.layout import error_card, facts
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.run_list import short_source, title_of
 
 _REPOSITORY = re.compile(r"^(?:[\w.-]{1,96}/)?[\w.-]{1,96}$")
@@ -129,7 +129,7 @@ def start_button(request: dict[str, Any]) -> None:
         if upload is None:
             st.rerun()
         st.session_state.pop("publish-token", None)
-        st.switch_page(page("publish"), query_params={"upload": upload})
+        go("publish", upload=upload)
 
 
 def _missing(request: dict[str, Any]) -> str:
@@ -217,4 +217,4 @@ def watch(upload: str) -> None:
     elif view.error:
         error_card(from_dict(view.error))
     if st.button(_("Publish another"), icon=":material/arrow_back:", key="publish-again"):
-        st.switch_page(page("publish"))
+        go("publish")

@@ -11,7 +11,7 @@ from lab.runs import client
 from lab.runs.view import RunView
 from lab.ui.language import _
 from lab.ui.layout import error_card
-from lab.ui.menu import page
+from lab.ui.menu import go
 
 
 def run_buttons(view: RunView) -> None:
@@ -27,9 +27,9 @@ def run_buttons(view: RunView) -> None:
         if (view.result or {}).get("ended") == "short":
             _continue(run)
         if st.button(_("Compare before and after"), type="primary", icon=":material/compare:", key="run-compare"):
-            st.switch_page(page("review"), query_params={"run": run})
+            go("review", run=run)
         if st.button(_("Publish"), icon=":material/upload:", key="run-publish"):
-            st.switch_page(page("publish"), query_params={"run": run})
+            go("publish", run=run)
     _more(view)
 
 
@@ -40,7 +40,7 @@ def _continue(run: str) -> None:
         except LabError as error:
             error_card(error)
             return
-        st.switch_page(page("runs"), query_params={"run": longer})
+        go("runs", run=longer)
 
 
 def _more(view: RunView) -> None:
@@ -56,7 +56,7 @@ def _more(view: RunView) -> None:
                 except LabError as error:
                     error_card(error)
                 else:
-                    st.switch_page(page("runs"))
+                    go("runs")
 
 
 def _button(key: str, label: str, icon: str, act: Callable[[], object], *, primary: bool = False) -> None:

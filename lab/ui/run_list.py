@@ -14,7 +14,7 @@ from lab.runs.view import RunView, read_run, series
 from lab.ui import words
 from lab.ui.format import ago, duration
 from lab.ui.language import _, ngettext
-from lab.ui.menu import page
+from lab.ui.menu import go
 
 
 def runs_in_words(runs: Sequence[RunRow]) -> str:
@@ -59,7 +59,7 @@ def run_table(runs: Sequence[RunRow], *, key: str) -> None:
     )
     cells = chosen.selection.cells
     if cells:
-        st.switch_page(page("runs"), query_params={"run": runs[cells[0][0]].id})
+        go("runs", run=runs[cells[0][0]].id)
 
 
 def title_of(view: RunView) -> str:
