@@ -8,7 +8,7 @@ from typing import Any
 from lab.cli.arguments import Commands, add_spec_arguments, command
 from lab.cli.exports import FORMATS, add_out_argument, export_spec
 from lab.cli.output import Output, facts
-from lab.cli.words import duration, gib, number
+from lab.cli.words import duration, gib, metric, number
 
 
 def add(commands: Commands) -> None:
@@ -47,7 +47,7 @@ def plan_in_words(plan: dict[str, Any]) -> str:
             ("optimizer steps", number(plan.get("steps"))),
             ("epochs", number(plan.get("epochs"), 2)),
             ("warmup steps", number(plan.get("warmup_steps"))),
-            ("learning rate", f"{plan['learning_rate']:.1e}" if plan.get("learning_rate") else ""),
+            ("learning rate", metric("learning_rate", plan.get("learning_rate"))),
             ("tokens per step", number(plan.get("tokens_per_step"), 0)),
             ("trained parameters", number(trainable.get("parameters"))),
             ("share of all", f"{100 * share:.2f} %" if share is not None else ""),

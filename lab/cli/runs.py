@@ -10,7 +10,7 @@ from lab.cli.arguments import Commands, add_run_argument, add_waiting_arguments,
 from lab.cli.output import Output, facts, table
 from lab.cli.train import follow, summary
 from lab.cli.waiting import wait_for
-from lab.cli.words import duration, number, percent
+from lab.cli.words import duration, metric, number, percent
 
 
 def add(commands: Commands) -> None:
@@ -71,7 +71,7 @@ def show(arguments: argparse.Namespace, output: Output) -> int:
 
     run = client.show(resolve(arguments.id))
     final = (run["result"] or {}).get("final") or {}
-    step = f"{run['step']} of {run['steps']}" if run["steps"] else ""
+    step = f"{run['step'] or 0} of {run['steps']}" if run["steps"] else ""
     output.answer(
         run,
         facts(
@@ -84,8 +84,8 @@ def show(arguments: argparse.Namespace, output: Output) -> int:
                 ("step", step),
                 ("done", percent(run["progress"])),
                 ("time left", duration(run["eta_s"])),
-                *((name, number(value, 4)) for name, value in run["metrics"].items()),
-                *((f"final {name}", number(value, 4)) for name, value in final.items()),
+                *((name, metric(name, value)) for name, value in run["metrics"].items()),
+                *((f"final {name}", metric(name, value)) for name, value in final.items()),
                 ("why", _why(run)),
                 ("directory", run["directory"]),
             ]

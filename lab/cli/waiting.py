@@ -18,6 +18,7 @@ def wait_for(run: str) -> RunView:
     from lab.runs import client
 
     progress = Progress()
+    progress.begin(run)
     try:
         return client.wait(run, on_event=progress)
     finally:

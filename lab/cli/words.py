@@ -19,6 +19,14 @@ def number(value: float | int | None, digits: int = 3) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
 
 
+def metric(name: str, value: float | None) -> str:
+    """The value of a metric; a learning rate as 2.1e-5."""
+    if value is None or "learning_rate" not in name:
+        return number(value, 4)
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{digits}e{int(exponent)}" if value else "0"
+
+
 def percent(share: float | None) -> str:
     """A share from 0 to 1 as a whole percentage; empty for None."""
     return "" if share is None else f"{100 * share:.0f} %"

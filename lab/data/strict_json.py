@@ -52,7 +52,9 @@ def decode(text: Text, document: str, position: int, line: int, *, one_line: boo
     except RecursionError:
         raise text.refusal(_TOO_DEEP, line, next=_FLATTEN, limit=limits.DEPTH) from None
     except json.JSONDecodeError as error:
-        raise not_json(text, line if one_line else error.lineno, error.msg, error.colno) from None
+        at = min(error.pos, len(document.rstrip()))  # what is missing at the end is missing behind the last character
+        found = line if one_line else 1 + document.count("\n", 0, at)
+        raise not_json(text, found, error.msg, at - document.rfind("\n", 0, at)) from None
     except ValueError:  # int() refuses more digits than it can convert in reasonable time
         raise text.refusal(
             N_("Line {line} holds a number with too many digits."),

@@ -26,8 +26,9 @@ __all__ = ["Phase", "RunView", "Sample", "read_run", "series", "tail_events"]
 class RunView:
     """One run at one moment.
 
-    `phases` are those that the attempt has come to, in order. `progress` is the attempt's last progress event (step, steps, done, eta_s, tokens, tokens_per_s, epoch); before
-    its first it holds step, steps and done of the checkpoint that it goes on from, or is empty.
+    `phases` are those that the attempt has come to. `progress` is its last progress event (step, steps, done,
+    eta_s, tokens, tokens_per_s, epoch); before its first it holds step, steps and done of the checkpoint that it
+    goes on from, or is empty.
     `series` maps a metric to its (step, value) points in order of steps, `samples` a prompt's index to its
     answers by step. `reason` ({"template", "values"}) tells why a run ended as it did, `error` is the
     worker's own account.

@@ -48,7 +48,7 @@ def broken_data(tmp_path: Path) -> Path:
         (["--set", "model.source=/no/such/folder"], "model.source"),
         (["--set", "data.source=/no/such/file.csv"], "data.source"),
         (["--spec", "/no/such/spec.yaml"], "/no/such/spec.yaml"),
-        (["--short", "--no-such-option"], "python -m lab"),
+        (["--short", "--no-such-option"], "python -m lab train"),
         (["--wait", "--detach"], "python -m lab train"),
     ],
 )
@@ -117,3 +117,10 @@ def test_a_command_without_a_name_is_wrong_input(capsys: pytest.CaptureFixture[s
     for words in ([], ["runs"], ["nonsense"]):
         assert main(words) == 2
         assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_an_unknown_word_points_to_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, command in ((["generate", NO_RUN, "What?"], "generate"), (["runs", "show", NO_RUN, "x"], "runs show")):
+        code, error = refused(capsys, *words)
+        assert (code, error["where"]) == (2, f"python -m lab {command}")
+        assert error["next"] == f"See: python -m lab {command} --help"

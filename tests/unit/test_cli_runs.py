@@ -106,3 +106,86 @@ def test_a_file_becomes_a_data_set_that_can_be_planned_with(questions: Path, tin
     assert lab("runs", "list")[1]["runs"] == []
     kinds = [one["kind"] for one in lab("runs", "list", "--all")[1]["runs"]]
     assert kinds == ["prepare"]
+
+
+@pytest.fixture
+def own_names(tmp_path: Path) -> Path:
+    """A file of a Windows program whose columns' names tell nothing."""
+    file = tmp_path / "own.csv"
+    rows = [f"Où est la pièce {n} ?;Elle est là, au café {n}." for n in range(30)]
+    file.write_bytes("\n".join(["colA;colB", *rows, ""]).encode("cp1252"))
+    return file
+
+
+def test_own_columns_and_encoding_are_named_as_the_errors_say(
+    own_names: Path, tiny_llama: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lab.cli import main
+
+    model = ["--set", f"model.source={tiny_llama}", "--set", "data.max_length=256"]
+    code, refused = lab("data", "prepare", str(own_names), *model)
+    assert (code, "--set data.encoding=cp1252" in refused["error"]["next"]) == (2, True)
+    encoding = ["--set", "data.encoding=cp1252"]
+    code, refused = lab("data", "prepare", str(own_names), *model, *encoding)
+    said = "'data.columns=prompt: colA, completion: colB'"
+    assert (code, said in refused["error"]["next"]) == (2, True)
+
+    named = [*encoding, "--set", "data.columns=prompt: colA, completion: colB"]
+    code, made = lab("data", "prepare", str(own_names), *model, *named)
+    assert (code, made["rows"]["kept"], made["mapping"]) == (0, 30, {"prompt": "colA", "completion": "colB"}), made
+    code, found = lab("data", "inspect", str(own_names), "--encoding", "cp1252", *named[2:])
+    assert (code, found["encoding"], found["kind"]) == (0, "cp1252", "prompt-completion")
+
+    assert main(["train", "--set", f"data.source={own_names}", *model, *named, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"]["examples"] == 27
+    assert main(["train", "--set", f"data.source={own_names}", *model, *encoding, "--dry-run", "--json"]) == 2
+
+
+def test_the_training_reads_a_file_with_the_columns_and_the_encoding_of_the_spec(
+    own_names: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
+    from lab.data.opening import open_data
+    from lab.spec import build
+
+    data = {"source": str(own_names), "encoding": "cp1252", "columns": {"prompt": "colA", "completion": "colB"}}
+    opened = open_data(build({"model": {"source": str(tiny_llama)}, "data": data | {"max_length": 256}}), tmp_path)
+    assert opened.train[0].reference.startswith("Elle est là, au café")
+    assert opened.train[0].question.startswith("Où est la pièce")
+
+
+def test_without_a_terminal_waiting_prints_a_line_for_each_phase(questions: Path, tiny_llama: Path) -> None:
+    words = ["data", "prepare", str(questions), "--set", f"model.source={tiny_llama}", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "lab", *words]
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=120)
+    printed = done.stderr.splitlines()
+    assert printed[0].startswith("run 01") and printed[1:6] == ["read", "clean", "format", "measure", "write"]
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_log_gets_progress_every_ten_seconds_and_nothing_of_an_earlier_attempt(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    from lab.cli import progress
+
+    clock = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown, now = progress.Progress(), time.time()
+    shown({"kind": "phase", "t": now - 60, "phase": "load", "status": "start"})
+    shown({"kind": "phase", "t": now, "phase": "train", "status": "start"})
+    for step in range(1, 26):
+        clock[0] += 1.0
+        shown({"kind": "progress", "t": now, "step": step, "steps": 100, "done": step / 100, "eta_s": 75.0})
+    shown.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["train", *(f"train   {n} %  step {n}/100  1:15 left" for n in (10, 20))]
+
+
+def test_a_learning_rate_is_shown_in_full() -> None:
+    from lab.cli.words import metric
+
+    shown = [metric("learning_rate", value) for value in (2.1e-5, 2e-4, 0.0, None)]
+    assert shown == ["2.1e-5", "2.0e-4", "0", ""]
+    assert metric("eval_loss", 1.23456) == "1.2346"

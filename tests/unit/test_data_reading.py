@@ -270,3 +270,20 @@ def test_a_file_beyond_the_size_limit_is_refused_before_it_is_read(tmp_path: Pat
 )
 def test_the_name_of_a_file_is_made_harmless(given: str, shown: str):
     assert display_name(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "column"),
+    [
+        ("cut.jsonl", '{"question":"a","answer":"b"}\n{"question":"e","answer":\n', 2, 26),
+        ("blank.jsonl", '{"question":"a","answer":"b"}\n{"question":"e","answer":   \n', 2, 26),
+        ("middle.jsonl", '{"question":"a","answer":"b"}\n{"question":"e" "answer":"b"}\n', 2, 17),
+        ("cut.json", '[{"question":"a",\n "answer":\n', 2, 11),
+    ],
+)
+def test_a_fault_in_json_is_found_in_its_line_and_column(
+    tmp_path: Path, name: str, content: str, line: int, column: int
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=rf"Line {line} is not JSON: .* \(column {column}\)"):
+        survey(tmp_path / name)
