@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from lab.models import ModelFacts
 from lab.planning.registry import formula
+from lab.text import N_
 
 GIB = 2**30
 # Bytes per parameter of the states that the optimizer keeps for fp32 parameters: two moments; two in 8 bits with their
@@ -17,10 +18,24 @@ GIB = 2**30
 OPTIMIZER_BYTES = {"adamw": 8.0, "paged-adamw-32bit": 8.0, "adamw-8bit": 2.03, "adafactor": 0.1, "sgd": 0.0}
 # Bytes per value of the linear layers in the blocks: 4 bits and a constant for 64 values, in fp32 or quantized again.
 LINEAR_BYTES = {"8bit": 1.0, "nf4": 0.51587, "nf4-plain": 0.5625}
-# What the process holds beside these terms. GPU: the CUDA context. CPU, calibrated on runs of the embedded demo and of
-# a model of no size: 0.45 for torch, transformers, trl, peft and datasets, the rest for compiled kernels, the
-# allocator's slack and the batches of evaluation and generation.
-OVERHEAD_GIB = {"cuda": 0.6, "cpu": 0.7}
+# What the process holds beside these terms; `SOURCES` says where it comes from.
+OVERHEAD_GIB = {"cuda": 0.6, "cpu": 0.8}
+# How each term is come by, for the page; `overhead` by device.
+SOURCES = {
+    "weights": N_("Values of the base model times their bytes: 4, in bf16 2, in 8 bits 1, in NF4 0.52."),
+    "adapter": N_("LoRA parameters times 4 bytes."),
+    "gradients": N_("Trained parameters times 4 bytes."),
+    "optimizer": N_("Trained parameters times the bytes of the optimizer's states: 8 for AdamW."),
+    "activations": N_("Counted tensor by tensor in real models, for the longest example in every place of the batch."),
+    "logits": N_("Logits of every token with their copies, or the tile of them that the loss on a GPU holds."),
+    "overhead_cuda": N_("The CUDA context; the allocator may keep 5 to 10 % more in reserve."),
+    "overhead_cpu": N_(
+        "Measured in runs of models of up to 30 million parameters: 0.45 GiB for torch, transformers, TRL, PEFT and "
+        "datasets, the rest for compiled kernels, the allocator and the batches of evaluation and generation. With the "
+        "other terms it is the peak of the process, to about a quarter."
+    ),
+}
+TERMS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits", "overhead")
 HEAD_TILE = 256 * 2**20  # bytes of logits that TRL's fused loss head holds at a time
 
 
@@ -46,6 +61,12 @@ class MemoryPlan:
         """Total and terms in GiB, to the nearest MiB."""
         terms = {"total_gib": self.total_gib} | {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: None if value is None else round(value, 3) for name, value in terms.items()}
+
+
+def sources(device: str) -> dict[str, str]:
+    """Where each term of the memory comes from, by its name in `MemoryPlan.as_dict`, on cpu or cuda."""
+    names = {name: SOURCES.get(name) or SOURCES[f"{name}_{device}"] for name in TERMS}
+    return {f"{name}_gib": text for name, text in names.items()}
 
 
 @formula(

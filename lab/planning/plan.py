@@ -57,6 +57,7 @@ class Plan:
             "learning_rate": self.learning_rate,
             "trainable": {"parameters": self.trained_parameters, "share": self.trained_share},
             "memory": self.memory.as_dict(),
+            "memory_sources": memory.sources(self.inputs.device),
             "time_s": None if self.time_s is None else round(self.time_s, 1),
             "verdicts": [verdict.as_dict() for verdict in self.verdicts],
             "examples": self.inputs.examples,

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import training_runs as runs
 from peft import LoraConfig, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from lab.models import ModelFacts, facts_of
+from lab.planning import plan
 from lab.planning.footprint import Load, footprint
 from lab.planning.memory import GIB
 from lab.training import attention
@@ -178,3 +183,20 @@ def test_short_examples_keep_their_scores_on_a_cpu(length: int) -> None:
         body(model)(input_ids=ids, position_ids=positions, use_cache=False, **boundaries)
     planned = footprint(facts, load("full", length, bf16=False, scores=True))
     assert planned.activations_gib * GIB == pytest.approx(sum(found.values()), rel=0.2)  # type: ignore[operator]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["demo", "tiny"])
+def test_the_plan_of_a_run_on_the_cpu_is_the_peak_of_its_process(model: str, tiny_llama: Path, tmp_path: Path) -> None:
+    """A real worker on the embedded model and on one that weighs nothing: resident memory, all of it."""
+    data = runs.write_questions(tmp_path / "questions.jsonl")
+    source = tiny_llama if model == "tiny" else Path("demo")
+    changes = {"schedule__max_steps": 20, "schedule__per_device_batch": 16, "resources__precision": "auto"}
+    spec = runs.make_spec(source, data if model == "tiny" else Path("demo"), **changes, method__rank=16)
+    run = runs.make_run(tmp_path / "run", spec)
+    run.attempt_path(1).mkdir(parents=True)
+    subprocess.run([sys.executable, "-m", "lab.jobs.worker", str(run.path)], check=True, timeout=240)
+    report = run.result or {}
+    rows = report["data"]["tokens"]
+    made = plan(spec, examples=36, mean_tokens=rows["mean"], longest_tokens=rows["max"], device="cpu")
+    assert made.memory.total_gib == pytest.approx(report["peak_memory_gib"], rel=0.3)

@@ -155,6 +155,14 @@ def test_memory_terms_agree_with_measured_runs() -> None:
     assert weight_bytes(ModelFacts(name="x")) is None
 
 
+def test_every_term_of_the_memory_says_where_it_comes_from() -> None:
+    for device in ("cpu", "h100"):
+        answer = planned(device=device)
+        assert set(answer["memory_sources"]) == set(answer["memory"]) - {"total_gib"}
+        assert all(answer["memory_sources"].values())
+    assert "Measured" in planned()["memory_sources"]["overhead_gib"]
+
+
 def test_devices_are_found_by_the_name_the_driver_gives() -> None:
     assert find_hardware("NVIDIA H100 80GB HBM3") is hardware()["h100"]
     assert find_hardware("NVIDIA GeForce RTX 4090") is hardware()["rtx4090"]
