@@ -15,11 +15,11 @@ from lab.ui import (
 )
 from lab.ui.language import _
 from lab.ui.layout import head
-from lab.ui.menu import page
+from lab.ui.menu import go
 
 with head(_("Plan"), _("Change a number and see what follows. Every result shows its formula and its source.")):
     if st.button(_("Train this"), type="primary", icon=":material/play_arrow:", key="plan-train"):
-        st.switch_page(page("train"))
+        go("train")
 
 plan_address.read(plan_tabs.EXTRAS)
 plan_adopt.way_back()

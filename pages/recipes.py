@@ -6,13 +6,13 @@ from lab.catalogue.search import COMPARATOR, find
 from lab.errors import NotFoundError
 from lab.ui import compare_view, layout, plan_adopt, recipe_list, recipe_view
 from lab.ui.language import _
-from lab.ui.menu import page
+from lab.ui.menu import go
 
 
 def show_list() -> None:
     with layout.head(_("Recipes"), _("Known fine-tunes: what was described, what was published, and what adds up.")):
         if st.button(_("Compare"), icon=":material/compare_arrows:", key="recipes-compare"):
-            st.switch_page(page("recipes"), query_params={"compare": ""})
+            go("recipes", compare="")
     found = recipe_list.filters()
     if found:
         recipe_list.cards(found)
@@ -22,7 +22,7 @@ def show_list() -> None:
 
 def back() -> None:
     if st.button(_("All recipes"), type="tertiary", icon=":material/arrow_back:", key="recipe-back"):
-        st.switch_page(page("recipes"))
+        go("recipes")
 
 
 def show_one(chosen: str) -> None:
@@ -34,12 +34,12 @@ def show_one(chosen: str) -> None:
         return
     with layout.head(one.name, recipe_view.purpose(one)):
         if st.button(_("Compare"), icon=":material/compare_arrows:", key="recipe-compare"):
-            st.switch_page(page("recipes"), query_params={"compare": one.id})
+            go("recipes", compare=one.id)
         plan = st.button(_("Plan with my numbers"), icon=":material/calculate:", key="recipe-plan")
         train = st.button(_("Train this"), icon=":material/play_arrow:", type="primary", key="recipe-train")
     if plan or train:
         plan_adopt.start_from(one)
-        st.switch_page(page("plan" if plan else "train"))
+        go("plan" if plan else "train")
     if one.kind == COMPARATOR and not recipe_view.audited(one.id):
         recipe_view.comparison(one)
         recipe_view.notes(one)

@@ -14,7 +14,7 @@ from lab.errors import LabError
 from lab.ui.format import tidy_exponents
 from lab.ui.language import _, ngettext
 from lab.ui.layout import error_card
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.recipe_view import STATUS_WORDS, field_name, purpose, value_text
 from lab.ui.theme import colours
 
@@ -89,7 +89,7 @@ def open_buttons(chosen: Sequence[str]) -> None:
     with st.container(horizontal=True):
         for name in chosen:
             if st.button(find(name).name, key=f"compare-open-{name}", type="tertiary", icon=":material/arrow_forward:"):
-                st.switch_page(page("recipes"), query_params={"recipe": name})
+                go("recipes", recipe=name)
 
 
 def _hidden(rows: Sequence[Row], shown: Sequence[Row]) -> None:

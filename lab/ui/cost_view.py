@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lab.errors import NotFoundError
 from lab.planning.costs import Costs, costs
 from lab.planning.hardware import Hardware, hardware
 from lab.runs import client
@@ -79,7 +80,12 @@ def _measured() -> dict[str, tuple[str, float]]:
     """The finished runs with their names and measured seconds per step, newest first."""
     found = {}
     for row in client.list_runs(limit=_RUNS):
-        result = RunDirectory.of(row.id).result if row.state == "succeeded" else None
+        if row.state != "succeeded":
+            continue
+        try:
+            result = RunDirectory.of(row.id).result
+        except NotFoundError:
+            continue  # deleted a moment ago
         seconds = ((result or {}).get("throughput") or {}).get("step_s")
         if seconds:
             found[row.id] = (row.name or row.id, float(seconds))

@@ -15,7 +15,7 @@ from lab.text import N_
 from lab.ui import words
 from lab.ui.format import learning_rate, number, share, tidy_exponents
 from lab.ui.language import _, say
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.recipe_view import field_name, value_text
 from lab.ui.theme import colours
 
@@ -92,7 +92,7 @@ def neighbours(found: Sequence[Neighbour]) -> None:
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="doctor-nearest")
     if st.button(_("Compare them"), key="doctor-compare", icon=":material/compare_arrows:"):
-        st.switch_page(page("recipes"), query_params={"compare": ",".join(one.id for one in found)})
+        go("recipes", compare=",".join(one.id for one in found))
 
 
 def _of(one: Neighbour, name: str) -> str:

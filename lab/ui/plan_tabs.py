@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from lab.catalogue.exchange import FORMATS
 from lab.planning.hardware import hardware
 from lab.text import N_
 from lab.ui import estimate
@@ -59,6 +60,7 @@ def _number_in(low: float, high: float, kind: Callable[[float], Any] = float) ->
 EXTRAS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "tab": (_CODE, _code_of(lambda: list(TABS)[1:])),
     "device": ("plan-device", _code_of(lambda: list(hardware()))),
+    "format": ("plan-format", _code_of(lambda: list(FORMATS)[1:])),
     "instead": ("plan-instead", _number_in(1, 1e8, int)),
     "step_s": ("plan-step-s", _number_in(1e-4, 1e5)),
     "mfu": ("plan-mfu", _number_in(1, 100)),

@@ -10,7 +10,7 @@ from lab.catalogue.recipes import Recipe
 from lab.catalogue.search import COMPARATOR, HARDWARE, PURPOSES, SIZES, everything, matching, properties
 from lab.ui import words
 from lab.ui.language import _, ngettext
-from lab.ui.menu import page
+from lab.ui.menu import go
 from lab.ui.recipe_view import audited, purpose, standing
 
 _MORE = ("purpose", "size", "hardware", "family")
@@ -83,7 +83,7 @@ def _grid(found: Sequence[Recipe]) -> None:
         for one in found:
             with st.container(border=True, key=f"recipe-card-{one.id}", height="stretch", gap="xxsmall"):
                 if st.button(f"**{one.name}**", type="tertiary", key=f"recipe-{one.id}"):
-                    st.switch_page(page("recipes"), query_params={"recipe": one.id})
+                    go("recipes", recipe=one.id)
                 st.caption(purpose(one))
                 checks = audited(one.id)
                 if checks or one.kind != COMPARATOR:

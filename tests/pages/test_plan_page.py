@@ -4,6 +4,11 @@ import pytest
 from page_driver import address, go, html_of, keep_draft, open_page, text_of
 
 from lab.catalogue.exchange import FORMATS
+from lab.json_io import write_json
+from lab.runs.home import new_id, runs_folder
+from lab.runs.reindex import reindex
+from lab.spec import RunSpec, dump
+from lab.ui import cost_view
 
 NUMBERS = {
     "data.examples": 114000,
@@ -138,6 +143,23 @@ def test_seconds_per_step_and_a_price_of_ones_own_give_time_and_cost():
     assert "**43 h 3 min**" in text_of(open_page("plan", step_s="6.2"))
 
 
+def test_the_seconds_per_step_can_be_taken_from_a_finished_run_of_ones_own():
+    run = new_id()
+    folder = runs_folder() / run
+    (folder / "attempts" / "1").mkdir(parents=True)
+    (folder / "spec.yaml").write_text(dump(RunSpec(name="Mine")))
+    write_json(folder / "request.json", {"kind": "train"})
+    write_json(folder / "result.json", {"ended": "finished", "step": 9, "steps": 9, "throughput": {"step_s": 2.5}})
+    write_json(folder / "state.json", {"attempt": 1, "state": "succeeded"})
+    assert reindex().added == 1
+    cost_view._measured.clear()
+    app = open_page("plan", tab="hardware")
+    app.selectbox(key="plan-run").set_value(run).run()
+    assert not app.exception
+    assert app.number_input(key="plan-step-s").value == 2.5
+    assert address(app, "step_s") == "2.5"
+
+
 def test_a_speed_that_no_device_has_is_not_believed():
     keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
     app = open_page("plan", tab="hardware", device="t4", step_s="0.001")
@@ -246,6 +268,7 @@ def test_the_plan_is_exported_for_every_tool_with_what_it_leaves_out(format):
     app.selectbox(key="plan-format").set_value(format).run()
     assert not app.exception
     assert len(app.code[0].value) > 100
+    assert open_page("plan", tab="export", format=format).selectbox(key="plan-format").value == format
 
 
 def test_the_plan_goes_on_to_training_with_the_same_numbers(planned):
