@@ -5,7 +5,7 @@ import streamlit as st
 from lab.errors import LabError, NotFoundError
 from lab.runs import registry
 from lab.runs.view import read_run
-from lab.ui import actions, data_file, data_prepare, data_view, draft, uploads
+from lab.ui import actions, data_file, data_prepare, data_view, draft, sources, uploads
 from lab.ui.language import _
 from lab.ui.layout import error_card, head, title
 from lab.ui.menu import go
@@ -63,7 +63,12 @@ def show_preparation(run: str) -> None:
     if view.ended:
         data_view.failure(view)
         upload = view.directory.parameters.get("upload")
-        if st.button(_("Change the settings"), icon=":material/arrow_back:", key="data-again"):
+        model = str(view.directory.parameters.get("model") or "demo")
+        with st.container(horizontal=True):
+            again = st.button(_("Change the settings"), icon=":material/arrow_back:", key="data-again")
+            # A tokenizer that could not be fetched is the usual reason, and the demo's is always here.
+            other = view.state == "failed" and sources.is_far(model) and sources.demo_model_button("data-again-demo")
+        if again or other:
             go("data", **({"upload": str(upload)} if upload else {}))
         return
 

@@ -6,7 +6,7 @@ from lab.ui import actions, draft, estimate, start_form, train_view
 from lab.ui.language import _
 from lab.ui.layout import error_card, head
 
-spec = draft.spec()
+spec = draft.run_spec()
 now = estimate.of(spec)
 missing = start_form.missing_step(spec, now)
 

@@ -13,7 +13,7 @@ from lab.models.architectures import Linear, Shape, shape_of
 from lab.models.location import locate
 from lab.models.presets import find_preset
 from lab.models.safetensors import parameters_in
-from lab.models.safety import check_folder, read_config
+from lab.models.safety import TOKENIZER_FILES, check_folder, read_config
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,13 @@ def _tokenizer_facts(folder: Path) -> dict[str, Any]:
 
 def _token(value: Any) -> str:
     return str(value.get("content", "")) if isinstance(value, dict) else str(value or "")
+
+
+def tokenizer_is_here(source: str) -> bool:
+    """Whether the tokenizer of a model can be read on this machine, without the Hub. Raises InputError."""
+    place = locate(source)
+    folder = place.path or _cached_folder(place.hub_id)
+    return folder is not None and any((folder / name).is_file() for name in TOKENIZER_FILES)
 
 
 def _cached_folder(hub_id: str) -> Path | None:

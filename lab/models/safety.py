@@ -22,7 +22,7 @@ PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack",
 LARGEST_JSON = 200 * 1024 * 1024
 LARGEST_TEMPLATE = 64 * 1024
 _WEIGHT_FILE = re.compile(r"[A-Za-z0-9._-]+\.safetensors")
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 # Names that old tokenizers saved with the path of the machine they were made on; transformers no longer reads them.
 _NEVER_READ = ("special_tokens_map_file", "tokenizer_file")
 _CODE = ("auto_map", "custom_pipelines", "custom_generate")
@@ -48,13 +48,13 @@ def check_folder(path: str | Path) -> list[Path]:
     weights = weight_files(folder)
     for file in weights:
         read_header(file)
-    if not any((folder / name).is_file() for name in _TOKENIZERS):
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise InputError(
             N_("The model folder {path} has no tokenizer: none of {names} is there."),
             where=str(folder),
             next=N_("Copy the tokenizer's files from the place where the model came from."),
             path=folder,
-            names=", ".join(_TOKENIZERS),
+            names=", ".join(TOKENIZER_FILES),
         )
     return weights
 

@@ -9,12 +9,11 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.presets import presets_dir
-from lab.ui import actions, draft, forms, uploads
+from lab.ui import actions, draft, forms, sources, uploads
 from lab.ui.data_file import first_rows, found, inspect, mapping_form, missing_roles, problems
 from lab.ui.language import _
 from lab.ui.layout import error_card
 from lab.ui.menu import go
-from lab.ui.run_list import short_source
 
 ENCODINGS = (
     "cp1252",
@@ -28,6 +27,9 @@ ENCODINGS = (
     "shift_jis",
     "euc-kr",
 )
+
+
+SETTINGS = ("data.template", "data.max_length", "data.validation_share", "seed")
 
 
 def upload_box() -> None:
@@ -96,7 +98,7 @@ def demo_choice() -> None:
     found(report)
     first_rows(report)
     preparation_form()
-    if st.button(_("Prepare"), type="primary", icon=":material/play_arrow:", key="data-prepare-demo"):
+    if _prepare_button("data-prepare-demo", _correction()):
         _prepare({"demo": True, "name": "demo"} | parameters("", {}), name="prepare-demo")
 
 
@@ -107,25 +109,7 @@ def prepare_form(report: dict[str, Any], upload: uploads.Upload) -> None:
     _what_to_know(report, upload, kind, mapping)
     st.subheader(_("How the rows become examples"), anchor=False)
     preparation_form()
-    missing = missing_roles(kind, mapping)
-    wrong = [
-        path for path in ("data.template", "data.max_length", "data.validation_share", "seed") if path in draft.wrong()
-    ]
-    label = _("Prepare")
-    if not kind:
-        label = _("Say what a row is")
-    elif missing:
-        label = _("Choose the column: {role}", role=missing[0])
-    elif wrong:
-        label = _("Correct the settings")
-    pressed = st.button(
-        label,
-        type="primary",
-        icon=":material/play_arrow:",
-        key="data-prepare",
-        disabled=bool(not kind or missing or wrong),
-    )
-    if pressed:
+    if _prepare_button("data-prepare", _correction(kind=kind, missing=missing_roles(kind, mapping))):
         given = {
             "path": str(upload.path),
             "name": Path(upload.name).stem[:80],
@@ -138,12 +122,47 @@ def prepare_form(report: dict[str, Any], upload: uploads.Upload) -> None:
 def preparation_form() -> None:
     """How the rows become examples: template, length, held-out share; the rest one click away."""
     forms.group(["data.template", "data.max_length", "data.validation_share"], columns=3)
-    model = short_source(str(draft.shown("model.source")))
+    sources.model_field(label=_("Model whose tokenizer counts"), problem=sources.model_problem())
+    _far_model()
     with st.expander(_("Expert settings"), icon=":material/tune:"):
         forms.group(["data.completion_only", "data.too_long", "seed"], columns=3)
-    with st.container(horizontal=True, gap="small"):
-        st.caption(_("Tokens are counted with the tokenizer of the model chosen on the Train page:"), width="content")
-        st.text(model, width="content")
+
+
+def _far_model() -> None:
+    """Say that a tokenizer would have to be fetched, before the preparation fails without a connection."""
+    if not sources.is_far(draft.spec().model.source):
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="data-far-model"):
+        st.markdown(":orange[:material/cloud_download:]", width="content")
+        st.markdown(
+            _("This model is not on this machine: its tokenizer is fetched from the Hub, which needs a connection."),
+            width="stretch",
+        )
+        if sources.demo_model_button("data-use-demo"):
+            st.rerun()
+
+
+def _correction(*, kind: str = "known", missing: list[str] | None = None) -> str:
+    """What has to be put right before the rows can be prepared, as the label of the button; empty when nothing."""
+    if not kind:
+        return _("Say what a row is")
+    if missing:
+        return _("Choose the column: {role}", role=missing[0])
+    if not draft.spec().model.source:
+        return _("Choose a model")
+    if "model.source" in draft.wrong() or sources.model_problem():
+        return _("Choose another model")
+    return _("Correct the settings") if any(path in draft.wrong() for path in SETTINGS) else ""
+
+
+def _prepare_button(key: str, correction: str) -> bool:
+    return st.button(
+        correction or _("Prepare"),
+        type="primary",
+        icon=":material/play_arrow:",
+        key=key,
+        disabled=bool(correction),
+    )
 
 
 def parameters(kind: str, mapping: dict[str, str]) -> dict[str, Any]:
@@ -151,7 +170,7 @@ def parameters(kind: str, mapping: dict[str, str]) -> dict[str, Any]:
     return {
         "kind": kind or None,
         "mapping": mapping or None,
-        "model": draft.shown("model.source"),
+        "model": draft.spec().model.source,
         "template": draft.shown("data.template"),
         "max_length": draft.shown("data.max_length"),
         "too_long": draft.shown("data.too_long"),

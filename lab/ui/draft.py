@@ -13,8 +13,9 @@ import streamlit as st
 
 from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_values
-from lab.errors import InputErrors, LabError
-from lab.runs.home import lab_home
+from lab.errors import LabError
+from lab.models import facts_of
+from lab.runs.home import is_id, lab_home
 from lab.spec import RunSpec
 
 _KEY = "lab-draft"
@@ -56,6 +57,13 @@ def recipe_id() -> str:
     return str(_draft()["recipe"])
 
 
+def start_over(chosen: str) -> list[str]:
+    """Begin again from a recipe with the data set that the person chose; return the settings that lost their value."""
+    lost = [path for path in own_paths() if path != "data.source"]
+    start_from(chosen, keep=("data.source",))
+    return lost
+
+
 def recipe_values() -> dict[str, Any]:
     """What the chosen recipe sets: dotted name -> value."""
     return run_values(recipe(recipe_id())) if recipe_id() else {}
@@ -75,7 +83,9 @@ def put(path: str, value: Any) -> None:
     draft = _draft()
     try:
         changed = specs.with_overrides(RunSpec(), {path: value})
-    except InputErrors as error:
+        if path == "model.source" and value:
+            facts_of(str(value))  # a folder that is no model is refused before any other page counts with it
+    except LabError as error:
         draft["wrong"][path] = {"value": value, "error": error}
         return
     draft["wrong"].pop(path, None)
@@ -113,7 +123,7 @@ def own_paths() -> list[str]:
     return [path for path in (*draft["values"], *draft["wrong"]) if is_own(path)]
 
 
-def wrong() -> dict[str, InputErrors]:
+def wrong() -> dict[str, LabError]:
     """The settings whose typed values cannot be used, with the reason."""
     return {path: entry["error"] for path, entry in _draft()["wrong"].items()}
 
@@ -123,3 +133,14 @@ def spec() -> RunSpec:
     values = recipe_values() | _draft()["values"]
     built = specs.with_overrides(RunSpec(), values)
     return specs.with_overrides(built, {"recipe": recipe_id()})
+
+
+def size_is_known() -> bool:
+    """Whether the chosen data set itself says how many examples it has: the demo set, or a prepared one."""
+    source = str(shown("data.source"))
+    return source == "demo" or is_id(source)
+
+
+def run_spec() -> RunSpec:
+    """The draft as it will run: a number of examples that was only planned with gives way to the data set's own."""
+    return specs.with_overrides(spec(), {"data.examples": None}) if size_is_known() else spec()

@@ -15,9 +15,16 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError
+from lab.spec import settings
 
 LANGUAGES = ("en", "fr")
 _FOLDER = Path(__file__).parent / "locale"
+
+
+@lru_cache
+def known_settings() -> dict[str, str]:
+    """The English label of every setting, by its dotted name."""
+    return {setting.path: setting.label for setting in settings()}
 
 
 @lru_cache
@@ -58,7 +65,9 @@ def say(record: Mapping[str, Any]) -> str:
 
 def error_parts(error: LabError) -> tuple[str, str, str]:
     """What happened, what is allowed and what to do next, in the visitor's language."""
-    values = error.values
+    values = dict(error.values)
+    if values.get("path") in known_settings():  # a person knows the label of a setting, not its dotted name
+        values["path"] = _(known_settings()[str(values["path"])])
 
     def part(template: str) -> str:
         return _(template, **values) if template else ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from lab.errors import LabError
-from lab.models import model_presets
+from lab.models import facts_of, model_presets
+from lab.models.facts import tokenizer_is_here
 from lab.runs import registry
 from lab.runs.home import is_id
-from lab.ui import draft
+from lab.ui import draft, forms
 from lab.ui.language import _
 from lab.ui.run_list import short_source
 
@@ -26,6 +29,37 @@ def model_name(source: str) -> str:
     if source == "demo":
         return _("demo: small, comes with the lab")
     return _("{name} (this machine)", name=short_source(source)) if source.startswith("/") else source
+
+
+def model_problem() -> LabError | None:
+    """Why the model of the draft cannot be used, or None."""
+    source = draft.spec().model.source
+    try:
+        facts_of(source)
+    except LabError as error:
+        return error
+    return None
+
+
+def model_field(*, label: str = "", problem: LabError | None = None) -> None:
+    """The input for the model, with the models that are known."""
+    forms.field("model.source", options=models(), names=model_name, label=label, problem=problem)
+
+
+def is_far(source: str) -> bool:
+    """Whether the tokenizer of a model would have to be fetched from the Hub."""
+    try:
+        return not tokenizer_is_here(source)
+    except LabError:
+        return False  # no model at all, which is said at its field
+
+
+def demo_model_button(key: str) -> bool:
+    """The way out when a model cannot be had: the one that comes with the lab."""
+    pressed = st.button(_("Use the demo model"), icon=":material/check:", key=key)
+    if pressed:
+        draft.put("model.source", "demo")
+    return pressed
 
 
 def data_sets() -> list[str]:

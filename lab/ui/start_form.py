@@ -61,7 +61,17 @@ def recipe_choice() -> None:
 
 
 def _recipe_chosen(key: str) -> None:
-    draft.start_from(str(st.session_state[key]), keep=("data.source", "data.examples"))
+    _say_lost(draft.start_over(str(st.session_state[key])))
+
+
+def _reset_all() -> None:
+    _say_lost(draft.start_over(draft.recipe_id()))
+
+
+def _say_lost(lost: Sequence[str]) -> None:
+    if lost:
+        names = ", ".join(in_sentence(_(setting_at(path).label)) for path in lost)
+        st.toast(_("Your own values were taken back: {names}.", names=names), icon=":material/undo:")
 
 
 def length_path() -> str:
@@ -89,6 +99,9 @@ def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
             label_visibility="collapsed",
         )
         forms.group(groups.get(str(chosen or ""), []), problems=problems)
+        if any(path != "data.source" for path in draft.own_paths()):
+            label = _("Reset all settings")
+            st.button(label, icon=":material/undo:", type="tertiary", key="expert-reset", on_click=_reset_all)
 
 
 def refused(spec: RunSpec) -> list[InputError]:
@@ -104,7 +117,7 @@ def missing_step(spec: RunSpec, now: Estimate) -> str:
     """The next step before a run can start, as the label of its button; empty when nothing is missing."""
     if not spec.model.source.strip():
         return _("Choose a model")
-    if now.model_error:
+    if now.model_error or "model.source" in draft.wrong():
         return _("Choose another model")
     if not spec.data.source.strip():
         return _("Choose the data")

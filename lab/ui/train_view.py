@@ -10,7 +10,7 @@ import streamlit as st
 from lab import spec as specs
 from lab.errors import LabError
 from lab.spec import RunSpec, setting_at
-from lab.ui import forms, plan_findings, plan_view, sources, start_form
+from lab.ui import draft, forms, plan_findings, plan_view, sources, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, error_parts
 from lab.ui.layout import card
@@ -32,12 +32,7 @@ def form(problems: Mapping[str, LabError]) -> None:
     """The settings that matter; every other one is in the expert part."""
     length = start_form.length_path()
     start_form.recipe_choice()
-    forms.field(
-        "model.source",
-        options=sources.models(),
-        names=sources.model_name,
-        problem=problems.get("model.source"),
-    )
+    sources.model_field(problem=problems.get("model.source"))
     forms.field(
         "data.source",
         options=sources.data_sets(),
@@ -46,7 +41,8 @@ def form(problems: Mapping[str, LabError]) -> None:
     )
     forms.group(["method.name", length], problems=problems)
     forms.group(["schedule.learning_rate", "schedule.per_device_batch"], problems=problems)
-    start_form.expert((*BASIC, length), problems)
+    shown = (*BASIC, length)
+    start_form.expert((*shown, "data.examples") if draft.size_is_known() else shown, problems)
 
 
 def hidden_problems(problems: Mapping[str, LabError]) -> None:
@@ -73,7 +69,14 @@ def hidden_problems(problems: Mapping[str, LabError]) -> None:
 
 def summary(now: Estimate) -> None:
     """What will happen: batch, steps, trainable share, memory, time, and what is worth a second look."""
+    wrong = [start_form.in_sentence(_(setting_at(path).label)) for path in draft.wrong()]
     with card(_("What will happen")):
+        if wrong:
+            st.markdown(
+                ":orange[:material/edit:] "
+                + _("The numbers come as soon as what was typed can be used: {names}.", names=", ".join(wrong))
+            )
+            return
         plan_view.short_facts(now)
     plan_findings.verdicts(now, sources=False)
 

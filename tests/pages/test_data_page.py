@@ -1,8 +1,9 @@
 """The data page: a file goes in, what is in it is shown, and exactly what will be trained."""
 
 import pytest
-from page_driver import address, html_of, markdown_of, open_page, text_of
+from page_driver import address, html_of, keep_draft, markdown_of, open_page, text_of
 
+from lab.errors import InputError
 from lab.json_io import read_json
 from lab.runs import client, registry
 from lab.ui import uploads
@@ -126,3 +127,24 @@ def test_the_demo_set_can_be_looked_at_without_any_upload():
     assert not app.exception
     assert "question and answer" in text_of(app)
     assert app.button(key="data-prepare-demo").label == "Prepare"
+
+
+def test_the_model_that_counts_can_be_changed_and_a_far_one_is_said():
+    keep_draft({"model.source": "huggyllama/llama-7b"})
+    app = open_page("data")
+    app.segmented_control(key="data-source").set_value("demo").run()
+    assert app.selectbox(key="set-model.source").value == "huggyllama/llama-7b"
+    assert "fetched from the Hub" in text_of(app)
+    app.button(key="data-use-demo").click().run()
+    assert not app.exception
+    assert app.selectbox(key="set-model.source").value == "demo"
+    assert "fetched from the Hub" not in text_of(app)
+
+
+def test_a_model_that_was_refused_is_not_the_one_that_counts(tmp_path):
+    app = open_page("data")
+    wrong = {"value": str(tmp_path), "error": InputError("no", where="model.source")}
+    app.session_state["lab-draft"] = {"recipe": "", "values": {}, "wrong": {"model.source": wrong}}
+    app.segmented_control(key="data-source").set_value("demo").run()
+    assert app.button(key="data-prepare-demo").disabled
+    assert app.button(key="data-prepare-demo").label == "Choose another model"

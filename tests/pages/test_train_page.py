@@ -4,8 +4,10 @@ import json
 import shlex
 
 from page_driver import go, keep_draft, open_page, text_of
+from streamlit.testing.v1 import AppTest
 
 from lab import spec as specs
+from lab.errors import InputError
 from lab.runs import client
 from lab.spec import RunSpec
 
@@ -114,3 +116,56 @@ def test_the_command_starts_the_same_run(lab_home):
     assert built.method.name == "full"
     kept = json.loads((lab_home / "draft.json").read_text())
     assert set(kept["values"]) == {"schedule.learning_rate", "method.name"}
+
+
+def test_a_planned_number_of_examples_does_not_outlive_the_data_that_are_known():
+    keep_draft({"data.examples": 20_000})
+    shown = text_of(open_page("train"))
+    assert "20,000" not in shown
+    app = open_page("train")
+    app.button(key="train-short").click().run()
+    run = client.list_runs()[0].id
+    assert client.show(run)["spec"]["data"]["examples"] is None
+
+
+def test_choosing_where_to_start_takes_own_values_back_and_says_so():
+    keep_draft({"schedule.learning_rate": 1e-3, "data.source": "some/data"}, recipe="demo")
+    app = open_page("train")
+    app.selectbox(key="draft-recipe").set_value("").run()
+    assert not app.exception
+    assert "learning rate" in app.toast[0].value
+    assert app.text_input(key="set-schedule.learning_rate").value == "2e-4"
+    assert app.selectbox(key="set-data.source").value == "some/data"
+
+
+def test_a_refused_model_stays_at_its_field(tmp_path):
+    app = open_page("train")
+    wrong = {"value": str(tmp_path), "error": InputError("There is no model.")}
+    app.session_state["lab-draft"] = {"recipe": "", "values": {}, "wrong": {"model.source": wrong}}
+    app.run()
+    assert labels(app)[1] == "Choose another model"
+    assert "The numbers come as soon as" in text_of(app)
+    assert "Effective batch" not in text_of(app)
+
+
+def test_a_wrong_value_is_named_by_its_label():
+    app = open_page("train")
+    app.number_input(key="set-schedule.per_device_batch").set_value(0).run()
+    assert not app.exception
+    shown = text_of(app)
+    assert "valid value for Batch per device" in shown
+    assert "schedule\\.per" not in shown
+
+
+def test_a_folder_that_is_no_model_never_becomes_the_drafts_model(tmp_path):
+    def script(folder):
+        import streamlit as st
+
+        from lab.ui import draft
+
+        draft.put("model.source", folder)
+        st.text(draft.spec().model.source)
+        st.text(draft.wrong()["model.source"].where)
+
+    app = AppTest.from_function(script, args=(str(tmp_path / "none"),)).run()
+    assert [part.value for part in app.text] == ["demo", "model.source"]
