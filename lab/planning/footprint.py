@@ -85,7 +85,7 @@ def footprint(facts: ModelFacts, load: Load) -> memory.MemoryPlan:
         "optimizer": states,
         "activations": _activations(facts, load, trained),
         "logits": _logits(facts, load),
-        "overhead": memory.OVERHEAD_GIB[load.device] * memory.GIB,
+        "overhead": memory.overhead_bytes(facts, load.device),
     }
     return memory.MemoryPlan(**{f"{k}_gib": None if v is None else v / memory.GIB for k, v in terms.items()})
 

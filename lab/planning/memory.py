@@ -19,7 +19,9 @@ OPTIMIZER_BYTES = {"adamw": 8.0, "paged-adamw-32bit": 8.0, "adamw-8bit": 2.03, "
 # Bytes per value of the linear layers in the blocks: 4 bits and a constant for 64 values, in fp32 or quantized again.
 LINEAR_BYTES = {"8bit": 1.0, "nf4": 0.51587, "nf4-plain": 0.5625}
 # What the process holds beside these terms; `SOURCES` says where it comes from.
-OVERHEAD_GIB = {"cuda": 0.6, "cpu": 0.8}
+OVERHEAD_GIB = {"cuda": 0.6, "cpu": 0.65}
+# Tokens and logits that an evaluation on held-out rows reads at once (lab.training.held_out).
+HELD_OUT_TOKENS, HELD_OUT_LOGITS = 4096, 2**26
 # How each term is come by, for the page; `overhead` by device.
 SOURCES = {
     "weights": N_("Values of the base model times their bytes: 4, in bf16 2, in 8 bits 1, in NF4 0.52."),
@@ -31,8 +33,8 @@ SOURCES = {
     "overhead_cuda": N_("The CUDA context; the allocator may keep 5 to 10 % more in reserve."),
     "overhead_cpu": N_(
         "Measured in runs of models of up to 30 million parameters: 0.45 GiB for torch, transformers, TRL, PEFT and "
-        "datasets, the rest for compiled kernels, the allocator and the batches of evaluation and generation. With the "
-        "other terms it is the peak of the process, to about a quarter."
+        "datasets, 0.2 for compiled kernels and the allocator; and the logits of an evaluation with their copy. With "
+        "the other terms it is the peak of the process, to about a fifth."
     ),
 }
 TERMS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits", "overhead")
@@ -145,6 +147,14 @@ def fused_head_bytes(facts: ModelFacts, tokens: int, *, full: bool = False) -> f
     whole = logit_bytes(facts, tokens) or 0.0
     fused = HEAD_TILE + 6 * facts.hidden * tokens + (4 * facts.vocabulary * facts.hidden if full else 0)
     return float(min(whole, fused))
+
+
+def overhead_bytes(facts: ModelFacts, device: str) -> float:
+    """Bytes of the process beside the other terms; on a CPU with the logits of an evaluation, which come on top of what
+    the allocator keeps (on a GPU the memory of the training step serves again).
+    """
+    held_out = min(HELD_OUT_TOKENS * (facts.vocabulary or 0), HELD_OUT_LOGITS) * 8 if device == "cpu" else 0
+    return OVERHEAD_GIB[device] * GIB + held_out
 
 
 def trained_bytes(parameters: int | None, optimizer: str) -> tuple[float | None, float | None]:
