@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lab.errors import NotFoundError
+from lab.planning import formula_named
 from lab.planning.costs import Costs, costs
 from lab.planning.hardware import Hardware, hardware
 from lab.runs import client
@@ -23,6 +24,7 @@ SOURCES = {
     "measured": N_("at the speed of an earlier run"),
     "share": N_("from the share of the peak"),
 }
+FORMULAS = ("seconds_of_flops", "flop_utilisation", "rental_cost", "energy_kwh")
 _RUNS = 20  # newest runs whose speed is offered
 
 
@@ -122,17 +124,22 @@ def summary(now: Estimate) -> None:
     facts(
         [
             (_("Time"), duration(found.time_s), _(SOURCES[found.time_source]) if found.time_s else ""),
-            (_("Device-hours"), number(found.gpu_hours, 1), ""),
+            (_("Device-hours"), number(found.gpu_hours, 1 if (found.gpu_hours or 1) >= 1 else 2), ""),
             (_("Cost"), _dollars(found.cost), _price(found)),
-            (_("Energy"), _energy(found.energy_kwh), _("at full power")),
+            (_("Energy"), _energy(found.energy_kwh), _("at full power") if found.energy_kwh else ""),
             (_("Share of the peak"), share(found.used_share, 1), ""),
         ]
     )
     if found.used_share is not None and found.used_share > 1:
         warning = _("That is faster than the device can compute: check the seconds.")
         st.markdown(f":orange[:material/warning:] {warning}")
-    if found.price_source:
+    if found.price_source and st.session_state.get("plan-price") is None:
         st.caption(_("Price: {source}", source=_(found.price_source)))
+    with st.expander(_("How these are computed"), type="compact", key="how-costs"):
+        for name in FORMULAS:
+            used = formula_named(name)
+            st.text(_(used.expression).replace(" x ", " × "))
+            st.caption(_("Source: {source}", source=_(used.source)))
 
 
 def on_each(on_gpu: Estimate) -> None:

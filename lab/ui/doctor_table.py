@@ -36,10 +36,7 @@ def ranges(rows: Sequence[Row]) -> str:
     titles = (_("Setting"), _("Yours"), _("Usual range"), _("Verdict"))
     head = "".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles)
     body = "".join(_row(row) for row in rows)
-    return (
-        '<table class="lab-compare lab-side lab-ranges">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    return f'<table class="lab-compare lab-side lab-ranges"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _row(row: Row) -> str:

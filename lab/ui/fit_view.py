@@ -5,11 +5,20 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from lab.planning.batch import accumulation_regime
 from lab.planning.fit import swap, swaps, what_fits
+from lab.text import N_
 from lab.ui import plan_findings, words
 from lab.ui.estimate import Estimate
 from lab.ui.format import gib, number
 from lab.ui.language import _
+
+REGIMES = {
+    "none": N_("Now without accumulation: one batch makes one step."),
+    "ample": N_("Now as where memory is ample: 4 or more examples per device, up to 8 batches a step."),
+    "scarce": N_("Now as where memory is scarce: 1 or 2 examples per device, 16 batches a step or more."),
+    "between": N_("Now between ample and scarce memory. Accumulation itself makes nothing faster."),
+}
 
 
 def what_fits_here(now: Estimate) -> None:
@@ -54,6 +63,7 @@ def _same_batch(now: Estimate, limit: float) -> None:
         for way in ways
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="plan-swaps", height=min(35 * (len(rows) + 1) + 3, 283))
+    st.caption(_(REGIMES[accumulation_regime(*current)]))
     best = swap(now.spec, inputs.facts, limit, length=length, device=device)
     if best is None:
         st.caption(_("None of these fits: use LoRA, gradient checkpointing or shorter examples."))

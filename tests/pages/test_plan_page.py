@@ -139,6 +139,7 @@ def test_seconds_per_step_and_a_price_of_ones_own_give_time_and_cost():
     shown = text_of(app)
     assert "**43 h 3 min**" in shown and "**258.3**" in shown and "**178.25 \\$**" in shown
     assert "**116.3 kWh**" in shown
+    assert "hours × devices × price per hour" in shown
     assert address(app, "step_s") == "6.2" and address(app, "price") == "0.69"
     assert "**43 h 3 min**" in text_of(open_page("plan", step_s="6.2"))
 
@@ -171,6 +172,7 @@ def test_a_batch_that_does_not_fit_is_taken_apart_by_one_press():
     keep_draft({"model.source": "llama-2-7b", "data.examples": 52000, "schedule.per_device_batch": 64,
                 "schedule.accumulation": 2, "data.max_length": 1024})  # fmt: skip
     app = open_page("plan", tab="hardware", device="h100")
+    assert "memory is ample" in text_of(app)
     app.button(key="plan-swap").click().run()
     assert not app.exception
     kept = [pair for pair in app.query_params["set"] if pair.startswith("schedule.")]
