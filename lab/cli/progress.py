@@ -27,10 +27,10 @@ class Progress:
         self._numbers: dict[str, float] = {}
         self._event: dict[str, Any] = {}
 
-    def begin(self, run: str) -> None:
-        """Say what is waited for, so that a log names the run that it tells of."""
+    def begin(self, run: str, first: str = "") -> None:
+        """Say what is waited for, and which run has to end `first`, so that a log names what it tells of."""
         if not self._on:
-            sys.stderr.write(f"run {run}\n")
+            sys.stderr.write(f"run {run}\n" + (f"waits for {first}\n" if first else ""))
             sys.stderr.flush()
 
     def __call__(self, event: dict[str, Any]) -> None:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 def wait_for(run: str) -> RunView:
     """Wait until the run has ended or is interrupted."""
     from lab.runs import client
+    from lab.runs.view import read_run
 
     progress = Progress()
-    progress.begin(run)
+    before = read_run(run).waits_for
+    progress.begin(run, f"{before.id} {before.name}".strip() if before else "")
     try:
         return client.wait(run, on_event=progress)
     finally:
