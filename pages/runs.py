@@ -4,8 +4,9 @@ import streamlit as st
 
 from lab.errors import LabError, NotFoundError
 from lab.runs import client
-from lab.runs.view import read_run
+from lab.runs.view import RunView, read_run
 from lab.ui import run_view
+from lab.ui.forms import plain
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head, title
 from lab.ui.menu import page
@@ -15,11 +16,15 @@ from lab.ui.run_list import run_table, runs_in_words, title_of
 run_id = st.query_params.get("run", "")
 
 
+def head_of(view: RunView) -> tuple[str, str, bool]:
+    """What the buttons of a run depend on."""
+    return view.run, view.state, view.can_keep
+
+
 def live() -> None:
-    """Draw the run as it is now; once it has ended, draw the whole page again without the clock."""
+    """Draw the run as it is now; when its buttons would be others, or it has ended, draw the whole page again."""
     now = read_run(run_id)
-    if now.ended and st.session_state.get("run-watched") == run_id:
-        del st.session_state["run-watched"]
+    if st.session_state.get("run-head") != head_of(now):
         st.rerun()
     run_view.status_card(now)
     run_view.outcome(now)
@@ -39,10 +44,9 @@ if run_id:
         st.page_link(page("runs"), label=_("All runs"), icon=":material/arrow_back:")
         st.stop()
     st.page_link(page("runs"), label=_("All runs"), icon=":material/arrow_back:")
-    with head(title_of(view), run_view.subtitle(view)):
+    with head(plain(title_of(view)), run_view.subtitle(view)):
         run_buttons(view)
-    if not view.ended:
-        st.session_state["run-watched"] = run_id
+    st.session_state["run-head"] = head_of(view)
     st.fragment(live, run_every=None if view.ended else 1.0)()
 else:
     runs = client.list_runs(limit=200)

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab.ui.language import _
+from lab.ui.language import _, language
 from lab.ui.theme import colours, stack_colours
 
 Point = tuple[float, float | None]
@@ -65,9 +65,26 @@ def line(
         "encoding": shared | {"tooltip": tooltip},
         "layer": layers,
         "height": height,
-        "config": {"view": {"stroke": None}},
+        "padding": _padding([label for label, (_points, _colour, faint) in series.items() if not faint]),
+        "config": _config(),
     }
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
+
+
+def _padding(labels: Sequence[str] = ()) -> dict[str, float]:
+    """Room around a chart: on the right for the labels beyond the lines' ends, and for half of the last tick."""
+    longest = max((len(label) for label in labels), default=0)
+    return {"left": 4, "top": 8, "bottom": 4, "right": 18 + 6.6 * longest}
+
+
+def _config() -> dict[str, Any]:
+    """What all charts share; numbers on axes and in tooltips as the visitor's language writes them."""
+    config: dict[str, Any] = {"view": {"stroke": None}}
+    if language() == "fr":
+        config["locale"] = {
+            "number": {"decimal": ",", "thousands": "\u202f", "grouping": [3], "currency": ["", "\u00a0€"]}
+        }
+    return config
 
 
 def _line_layer(index: int, colour: str, faint: bool) -> dict[str, Any]:
@@ -84,14 +101,14 @@ def _line_layer(index: int, colour: str, faint: bool) -> dict[str, Any]:
 
 
 def _labels(series: Mapping[str, tuple[Sequence[Point], str, bool]]) -> list[dict[str, Any]]:
-    """The name of each line at its end, pushed apart when two ends are close."""
+    """The name of each line right of its end, where no line is, pushed apart when two ends are close."""
     ends: list[list[Any]] = []
     for label, (points, colour, faint) in series.items():
         drawn = [(x, y) for x, y in points if y is not None]
         if drawn and not faint and label:
             ends.append([drawn[-1][0], drawn[-1][1], label, colour])
     values = [y for points, _colour, _faint in series.values() for _x, y in points if y is not None]
-    gap = 0.07 * (max(values) - min(values)) if values else 0.0
+    gap = 0.08 * (max(values) - min(values)) if values else 0.0
     ends.sort(key=lambda end: end[1])
     for below, above in pairwise(ends):
         if above[1] - below[1] < gap:
@@ -102,9 +119,9 @@ def _labels(series: Mapping[str, tuple[Sequence[Point], str, bool]]) -> list[dic
             "mark": {
                 "type": "text",
                 "text": label,
-                "align": "right",
-                "dx": -4,
-                "dy": -9,
+                "align": "left",
+                "baseline": "middle",
+                "dx": 6,
                 "fontSize": 12,
                 "fontWeight": 600,
                 "color": colour,
@@ -160,7 +177,7 @@ def histogram(
     layers: list[dict[str, Any]] = [bars]
     if limit is not None and limit <= edges[-1] * 1.5:
         layers.append(_rule(limit, _("maximum length"), tone.validation))
-    spec = {"layer": layers, "height": 200, "config": {"view": {"stroke": None}}}
+    spec = {"layer": layers, "height": 200, "padding": _padding(), "config": _config()}
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
 
 
@@ -206,7 +223,7 @@ def memory_bar(parts: Mapping[str, float], *, key: str, limit: float | None, lim
         "layer": layers,
         "height": 50,  # of the bar alone: legend and axis come on top
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "config": {"view": {"stroke": None}},
+        "config": _config(),
     }
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
 

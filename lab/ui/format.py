@@ -41,6 +41,8 @@ def gib(value: float | None) -> str:
     """A size in GiB, small ones in MiB."""
     if value is None:
         return _("not known")
+    if value < 2**-20:
+        return _("{count} bytes", count=number(value * 2**30))
     if value < 0.001:
         return f"{number(value * 2**20)} KiB"
     if value < 0.1:

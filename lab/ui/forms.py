@@ -98,7 +98,7 @@ def _below(path: str, key: str, problem: LabError | None) -> None:
     error = draft.wrong().get(path) or problem
     if error:
         what, allowed, following = error_parts(error)
-        st.markdown(":red[:material/error:] " + _plain(" ".join(filter(None, (what, allowed, following)))))
+        st.markdown(":red[:material/error:] " + plain(" ".join(filter(None, (what, allowed, following)))))
     if draft.is_own(path) and draft.recipe_id():
         st.button(
             _("recipe: {value}, reset", value=_brief(draft.reference(path))),
@@ -158,6 +158,6 @@ def _brief(value: Any) -> str:
     return _number_text(value) if isinstance(value, float) else str(value)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text inside Markdown that must stay as it is."""
     return "".join("\\" + character if character in "\\`*_{}[]()#+-.!|<>$~:" else character for character in text)

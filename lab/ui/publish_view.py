@@ -123,13 +123,30 @@ def start_button(request: dict[str, Any]) -> None:
     if st.button(
         label, type="primary", icon=":material/upload:", disabled=bool(missing), key="publish-start", width="stretch"
     ):
-        upload = actions.start_request(
-            "publish", request, name="publish", parent=request["run"], secret=current_token()
-        )
-        if upload is None:
-            st.rerun()
-        st.session_state.pop("publish-token", None)
-        go("publish", upload=upload)
+        _upload(request)
+
+
+def _upload(request: dict[str, Any]) -> None:
+    """Queue an upload and go to where it can be watched; the token is handed over and forgotten."""
+    upload = actions.start_request("publish", request, name="publish", parent=request["run"], secret=current_token())
+    if upload is None:
+        st.rerun()
+    st.session_state.pop("publish-token", None)
+    go("publish", upload=str(upload))
+
+
+def _try_again(view: RunView) -> None:
+    """The same upload once more; its token was kept nowhere, so it is asked for again."""
+    with st.container(border=True, key="publish-retry"):
+        st.markdown(f"**{_('Try again with the same settings')}**")
+        token_form()
+        refused = actions.action_error()
+        if refused:
+            error_card(refused)
+        token = current_token()
+        label = _("Try again") if token else _("Enter a token")
+        if st.button(label, type="primary", icon=":material/refresh:", disabled=not token, key="publish-try-again"):
+            _upload(view.directory.parameters)
 
 
 def _missing(request: dict[str, Any]) -> str:
@@ -216,5 +233,7 @@ def watch(upload: str) -> None:
         st.caption(_("It is private.") if result.get("private") else _("Everybody can see it."))
     elif view.error:
         error_card(from_dict(view.error))
+    if view.ended and view.state != "succeeded":
+        _try_again(view)
     if st.button(_("Publish another"), icon=":material/arrow_back:", key="publish-again"):
         go("publish")

@@ -17,8 +17,11 @@ from lab.ui.menu import go
 def run_buttons(view: RunView) -> None:
     """Stop, resume, continue, compare, publish or delete, as the state allows."""
     run, state = view.run, view.state
-    if state in ("queued", "starting", "running"):
-        _button("stop", _("Stop and keep the checkpoint"), ":material/stop_circle:", lambda: client.stop(run))
+    if state == "queued":
+        _button("stop", _("Take it out of the queue"), ":material/remove_from_queue:", lambda: client.stop(run))
+    elif state in ("starting", "running"):
+        label = _("Stop and keep the checkpoint") if view.can_keep else _("Stop the run")
+        _button("stop", label, ":material/stop_circle:", lambda: client.stop(run))
     elif state == "stopping":
         st.button(_("Stopping"), disabled=True, icon=":material/hourglass_top:", key="run-stopping")
     elif state == "interrupted":

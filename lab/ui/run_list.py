@@ -37,7 +37,7 @@ def runs_in_words(runs: Sequence[RunRow]) -> str:
 def run_table(runs: Sequence[RunRow], *, key: str) -> None:
     """The runs, newest first; choosing a row opens its live screen."""
     views = [read_run(run.id) for run in runs]
-    frame = pd.DataFrame([_row(view) for view in views])
+    frame = pd.DataFrame([_row(view) for view in views])  # what matters most comes first: a phone shows three columns
     chosen = st.dataframe(
         frame,
         hide_index=True,
@@ -48,11 +48,11 @@ def run_table(runs: Sequence[RunRow], *, key: str) -> None:
         column_config={
             "name": st.column_config.TextColumn(_("Run"), width="medium"),
             "state": st.column_config.TextColumn(_("State"), width="small"),
+            "eval_loss": st.column_config.NumberColumn(_("Validation loss"), format="%.3f", width="small"),
             "progress": st.column_config.ProgressColumn(
                 _("Progress"), format="percent", min_value=0, max_value=1, width="small"
             ),
             "loss": st.column_config.LineChartColumn(_("Loss"), width="small"),
-            "eval_loss": st.column_config.NumberColumn(_("Validation loss"), format="%.3f", width="small"),
             "method": st.column_config.TextColumn(_("Method"), width="small"),
             "when": st.column_config.TextColumn(_("When"), width="small"),
         },
@@ -83,8 +83,8 @@ def _row(view: RunView) -> dict[str, object]:
     return {
         "name": title_of(view),
         "state": words.state(view.state),
-        "progress": 1.0 if view.state == "succeeded" else float(view.progress.get("done") or 0.0),
         "eval_loss": view.latest.get("eval_loss"),
+        "progress": 1.0 if view.state == "succeeded" else float(view.progress.get("done") or 0.0),
         "loss": curve or None,
         "method": words.method(spec.method.name, spec.method.rank) if spec else "",
         "when": _when(view),

@@ -11,12 +11,14 @@ import streamlit as st
 from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_spec
 from lab.errors import NotFoundError, from_dict
-from lab.runs.view import RunView, Sample, series
+from lab.runs import registry
+from lab.runs.view import RunView, Sample, read_run, series
 from lab.ui import charts, words
 from lab.ui.format import duration, gib, learning_rate, loss, number, share
-from lab.ui.language import _, say
+from lab.ui.forms import plain
+from lab.ui.language import _, ngettext, say
 from lab.ui.layout import error_card, facts, said
-from lab.ui.run_list import short_source
+from lab.ui.run_list import short_source, title_of
 from lab.ui.theme import colours
 
 SMOOTHING = {"none": 0.0, "light": 0.6, "strong": 0.9}
@@ -30,12 +32,12 @@ def subtitle(view: RunView) -> str:
     parts = [
         short_source(spec.model.source),
         words.method(spec.method.name, spec.method.rank),
-        short_source(spec.data.source),
+        registry.name_of(spec.data.source),
         _("started {time}", time=time.strftime("%Y-%m-%d %H:%M", time.localtime(view.row.created))),
     ]
     if view.directory.request.get("until_step"):
         parts.append(_("short run"))
-    return " · ".join(part.replace("_", "\\_") for part in parts)
+    return " · ".join(plain(part) for part in parts)
 
 
 def status_card(view: RunView) -> None:
@@ -43,7 +45,10 @@ def status_card(view: RunView) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.html(_phase_line(view), width="stretch")
-            st.markdown(_time_line(view), width="content")
+            if view.state == "queued":
+                st.text(_waiting(view), width="content")
+            else:
+                st.markdown(_time_line(view), width="content")
         st.progress(_done(view))
         facts(_numbers(view))
 
@@ -169,12 +174,19 @@ def _time_line(view: RunView) -> str:
         text = f"{words.STATE_ICONS[view.state]} **{words.state(view.state)}**"
         return text + (f" :gray[· {duration(total)}]" if total else "")
     eta = view.progress.get("eta_s")
-    if view.state == "queued":
-        return f"**{_('waits for the device')}**"
     if eta is None:
         return f"**{words.state(view.state)}**"
     finish = time.strftime("%H:%M", time.localtime(time.time() + eta))
     return f"**{_('{time} left', time=duration(eta))}** :gray[· {_('done at {time}', time=finish)}]"
+
+
+def _waiting(view: RunView) -> str:
+    """What a run waits for, and how many others wait before it; names are a person's, so this is never Markdown."""
+    holder, before = view.waits_for, view.queue_place
+    text = _("waits for {run}", run=title_of(read_run(holder.id))) if holder else _("waits for the device")
+    if before:
+        text += " · " + ngettext("{count} run before it", "{count} runs before it", before)
+    return text
 
 
 def _done(view: RunView) -> float:
@@ -183,20 +195,17 @@ def _done(view: RunView) -> float:
 
 def _numbers(view: RunView) -> list[tuple[str, str, str]]:
     progress, latest, plan, result = view.progress, view.latest, view.plan, view.result or {}
-    step, steps = progress.get("step"), progress.get("steps") or plan.get("steps")
+    step, steps = progress.get("step"), view.goal
     raw = series(view, "train_loss", 600)
     smoothed = [value for _step, value in charts.smooth(raw, SMOOTHING["light"]) if value is not None]
     best = min(((value, at) for at, value in view.series.get("eval_loss", []) if value is not None), default=None)
     memory = result.get("peak_memory_gib") or latest.get("memory_gib")
     planned = (plan.get("memory") or {}).get("total_gib")
-    epoch = progress.get("epoch")
     return [
         (
             _("Step"),
             _("{step} of {steps}", step=number(step or 0), steps=number(steps)),
-            _("epoch {epoch} of {epochs}", epoch=number(epoch, 2), epochs=number(plan.get("epochs"), 1))
-            if epoch is not None and plan.get("epochs")
-            else "",
+            _epoch(view),
         ),
         (_("Training loss"), loss(smoothed[-1] if smoothed else None), _("smoothed") if smoothed else ""),
         (
@@ -208,6 +217,15 @@ def _numbers(view: RunView) -> list[tuple[str, str, str]]:
         (_("Peak memory"), gib(memory), _("plan {size}", size=gib(planned)) if planned else ""),
         (_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view)),
     ]
+
+
+def _epoch(view: RunView) -> str:
+    epoch, epochs = view.progress.get("epoch"), view.plan.get("epochs")
+    if epoch is None or not epochs:
+        return ""
+    if view.directory.request.get("until_step"):  # a short run never sees the plan's last epoch
+        return _("epoch {epoch}", epoch=number(epoch, 2))
+    return _("epoch {epoch} of {epochs}", epoch=number(epoch, 2), epochs=number(epochs, 1))
 
 
 def _speed_text(tokens_per_s: float | None) -> str:
