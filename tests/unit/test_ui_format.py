@@ -39,6 +39,7 @@ def test_times_are_in_human_units(seconds, text):
         (None, "not known"),
         (0.001, "1.0 MiB"),
         (1e-6, "1 KiB"),
+        (291 / 2**30, "291 bytes"),
     ],
 )
 def test_sizes_are_in_gib(value, text):

@@ -1,0 +1,62 @@
+"""The runs page while runs wait, and the publish page after an upload that failed."""
+
+import pytest
+from page_driver import address, open_page, text_of
+
+from lab.runs import client
+from lab.runs.store import Store
+from lab.spec import RunSpec, build
+
+
+@pytest.fixture(autouse=True)
+def nobody_supervises(monkeypatch):
+    """Runs stay where a test puts them."""
+    monkeypatch.setattr(client, "ensure_supervisor", lambda: None)
+
+
+def move(run, *states):
+    for state in states:
+        assert Store().move(Store().run(run), state, attempt=1)
+
+
+def test_a_waiting_run_says_what_it_waits_for_and_can_be_taken_out_of_the_queue():
+    first = client.submit(build({"name": "the *first* one"}), plan={"steps": 765})
+    move(first, "starting", "running")
+    client.submit(RunSpec(), plan={"steps": 765})
+    last = client.submit(RunSpec(), short=True, plan={"steps": 765, "epochs": 3.0})
+    app = open_page("runs", run=last)
+    assert "waits for the *first* one · 1 run before it" in [part.value for part in app.text]
+    assert "0 of 30" in text_of(app)
+    assert app.button(key="run-stop").label == "Take it out of the queue"
+    app.button(key="run-stop").click().run()
+    assert not app.exception
+    assert Store().run(last).state == "queued"  # asked; whoever supervises does it
+    assert [intent.kind for intent in Store().intents() if intent.run == last][-1] == "stop"
+
+
+def test_a_run_without_a_step_has_no_checkpoint_to_keep():
+    run = client.submit(RunSpec(), plan={"steps": 765})
+    move(run, "starting", "running")
+    assert open_page("runs", run=run).button(key="run-stop").label == "Stop the run"
+
+
+def test_a_name_is_never_markdown():
+    run = client.submit(build({"name": "![x](https://example.org/x.png)"}), plan={})
+    title = open_page("runs", run=run).title[0].value
+    assert "\\!\\[x\\]" in title
+
+
+def test_a_failed_upload_can_be_tried_again_with_the_same_settings():
+    run = client.submit(RunSpec(), plan={})
+    move(run, "starting", "running", "succeeded")
+    asked = {"run": run, "repository": "me/adapter", "private": True, "what": "adapter", "base_model": ""}
+    upload = client.submit_request("publish", asked, parent=run)
+    move(upload, "starting", "running", "failed")
+    app = open_page("publish", upload=upload)
+    assert app.button(key="publish-try-again").disabled
+    app.text_input(key="publish-token").set_value("hf_not_a_real_token").run()
+    app.button(key="publish-try-again").click().run()
+    assert not app.exception
+    again = address(app, "upload")
+    assert again != upload
+    assert client.RunDirectory.of(again).parameters == asked
