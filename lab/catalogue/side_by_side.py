@@ -63,6 +63,7 @@ class Cell:
     published: Any = None
     computed: Any = None
     status: str = ""
+    unit: str = ""
 
     @property
     def value(self) -> Any:
@@ -149,4 +150,4 @@ def _stated(one: Recipe) -> dict[str, Cell]:
 
 
 def _computed(one: Recipe) -> dict[str, Cell]:
-    return {check.name: Cell(computed=check.computed, status=check.status) for check in audit(one)}
+    return {check.name: Cell(computed=check.computed, status=check.status, unit=check.unit) for check in audit(one)}

@@ -15,7 +15,7 @@ from lab.ui.format import tidy_exponents
 from lab.ui.language import _, ngettext
 from lab.ui.layout import error_card
 from lab.ui.menu import go
-from lab.ui.recipe_view import STATUS_WORDS, field_name, purpose, value_text
+from lab.ui.recipe_view import STATUS_WORDS, computed_text, field_name, purpose, value_text
 from lab.ui.theme import colours
 
 _KEY = "compare-chosen"
@@ -73,6 +73,7 @@ def table(chosen: Sequence[str]) -> None:
     different = [row for row in rows if row.differs]
     everything_shown = st.toggle(_("Everything, not only the differences"), key="compare-all")
     shown = rows if everything_shown else different
+    _legend()
     stated, computed = [row for row in shown if not row.computed], [row for row in shown if row.computed]
     if stated:
         st.html(_table(chosen, stated))
@@ -81,7 +82,6 @@ def table(chosen: Sequence[str]) -> None:
     if computed:
         st.html(_table(chosen, computed, heading=_("Computed")))
     _hidden(rows, shown)
-    _legend()
 
 
 def open_buttons(chosen: Sequence[str]) -> None:
@@ -120,12 +120,12 @@ def _table(chosen: Sequence[str], rows: Sequence[Row], heading: str = "") -> str
     first = f"<th>{html.escape(heading)}</th>" if heading else "<td></td>"
     body = "".join(
         f'<tr><th scope="row">{html.escape(_name(row))}</th>'
-        + "".join(f"<td>{_cell(row.field, cell)}</td>" for cell in row.cells)
+        + "".join(f"<td>{_cell(row.field, cell, row.computed)}</td>" for cell in row.cells)
         + "</tr>"
         for row in rows
     )
     return (
-        '<div class="lab-wide" tabindex="0"><table class="lab-compare lab-side">'
+        '<div class="lab-wide" tabindex="0"><table class="lab-compare lab-side lab-even">'
         f"<thead><tr>{first}{names}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -140,21 +140,20 @@ def _name(row: Row) -> str:
     return _(row.field) if row.computed else field_name(row.field)
 
 
-def _cell(field: str, cell: Cell) -> str:
+def _cell(field: str, cell: Cell, computed: bool) -> str:
     """The values of one recipe, the document's above the published, each in its colour; words where there is none."""
     tone = colours()
     parts = [
         _coloured(value_text(field, value), colour)
-        for value, colour in (
-            (cell.described, tone.document),
-            (cell.published, tone.published),
-            (cell.computed, tone.computed),
-        )
+        for value, colour in ((cell.described, tone.document), (cell.published, tone.published))
         if value is not None
     ]
+    if cell.computed is not None:
+        parts.append(_coloured(computed_text(cell.computed, cell.unit), tone.computed))
     if cell.status in ("fails", "implausible"):
         parts.append(f"<small>{html.escape(_(STATUS_WORDS[cell.status]))}</small>")
-    return "".join(parts) or f'<span class="lab-muted">{html.escape(_("not stated"))}</span>'
+    missing = _("not computed") if computed else _("not stated")
+    return "".join(parts) or f'<span class="lab-muted">{html.escape(missing)}</span>'
 
 
 def _coloured(text: Any, colour: str) -> str:

@@ -50,6 +50,9 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
 .lab-wide { overflow-x: auto; }
 .lab-side { min-width: 30rem; }
 .lab-side td, .lab-side tbody th { width: auto; }
+.lab-even { table-layout: fixed; }
+.lab-even thead > tr > :first-child { width: 18%; }
+.lab-compare th small { font-weight: 400; }
 .lab-range { position: relative; min-width: 7rem; height: .5rem; margin: .45rem 0 .1rem; border-radius: 4px;
   background: linear-gradient(90deg, transparent 12%, color-mix(in srgb, currentColor 22%, transparent) 12% 88%,
   transparent 88%), color-mix(in srgb, currentColor 7%, transparent); }

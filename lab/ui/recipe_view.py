@@ -131,10 +131,14 @@ def _check(check: Check) -> str:
 
 
 def _with_unit(check: Check) -> str:
-    """The computed value with its unit; shares as percentages."""
-    if check.unit == "share" and isinstance(check.computed, int | float):
-        return share(check.computed, 1)
-    return f"{value_text('', check.computed)} {_(check.unit)}".strip()
+    return computed_text(check.computed, check.unit)
+
+
+def computed_text(value: Any, unit: str) -> str:
+    """A computed value with its unit; shares as percentages."""
+    if unit == "share" and isinstance(value, int | float):
+        return share(value, 1)
+    return f"{value_text('', value)} {_(unit)}".strip()
 
 
 def _inputs(inputs: Any) -> str:
