@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lab.errors import InputError
 from lab.models.architectures import Linear, Shape, shape_of
 from lab.models.location import locate
 from lab.models.presets import find_preset
 from lab.models.safetensors import parameters_in
 from lab.models.safety import TOKENIZER_FILES, check_folder, read_config
+from lab.text import N_
+
+_LARGEST_CONFIG = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,15 @@ class ModelFacts:
 
 
 def facts_of(source: str | Path | Mapping[str, Any]) -> ModelFacts:
-    """The facts of a folder, Hub id, preset id, `demo`, or of a config given as a mapping.
+    """The facts of a folder, Hub id, preset id, `demo`, of a config.json alone, or of a config given as a mapping.
 
     A folder is checked first (`check_folder`) and refused with InputError if it is not safe. A Hub id is
     looked up among the presets and in the local Hub cache; of any other Hub id every fact is None.
     """
     if isinstance(source, Mapping):
         return facts_of_config(source)
+    if str(source).strip().endswith(".json"):
+        return _facts_of_file(Path(str(source).strip()).expanduser())
     location = locate(source)
     if location.path is not None:
         return _facts_of_folder(location.path, name=location.preset or location.path.name)
@@ -116,6 +122,22 @@ def _facts_of_folder(folder: Path, *, name: str) -> ModelFacts:
     if shape_of(config) is None:
         more |= {"parameters": parameters_in(weights), "counted": "weights"}
     return facts_of_config(config, name=name, **more)
+
+
+def _facts_of_file(file: Path) -> ModelFacts:
+    """The facts behind a config.json without its weights: enough for a plan. Raises InputError."""
+    try:
+        config = json.loads(file.read_text(encoding="utf-8")) if file.stat().st_size < _LARGEST_CONFIG else None
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise InputError(
+            N_("{file} is not a readable config.json."),
+            where="model.source",
+            next=N_("Give the config.json of a model, its folder, or its Hub id."),
+            file=file,
+        )
+    return facts_of_config(config, name=file.parent.name or file.stem)
 
 
 def _tokenizer_facts(folder: Path) -> dict[str, Any]:

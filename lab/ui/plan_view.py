@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab.catalogue.recipes import recipe, run_spec
-from lab.ui import charts, cost_view, draft, estimate, forms, plan_advice, plan_details, start_form
+from lab.ui import charts, cost_view, draft, estimate, forms, plan_advice, plan_details, sources, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.format import duration, gib, number, share
 from lab.ui.language import _
@@ -45,7 +45,7 @@ def inputs() -> None:
         shape = [path for path, schedulers in SHAPES.items() if draft.shown("schedule.scheduler") in schedulers]
         forms.group([*SCHEDULE[:2], *shape, *SCHEDULE[2:]])
     with st.expander(_("Model and method"), icon=":material/tune:"):
-        forms.field("model.source")
+        sources.model_field(problem=sources.model_problem())
         forms.group(METHOD)
 
 

@@ -7,10 +7,12 @@ import streamlit as st
 from lab.errors import LabError
 from lab.models import facts_of, model_presets
 from lab.models.facts import tokenizer_is_here
-from lab.runs import registry
+from lab.models.location import locate
+from lab.runs import child, registry
 from lab.runs.home import is_id
 from lab.ui import draft, forms
 from lab.ui.language import _
+from lab.ui.layout import error_card
 from lab.ui.run_list import short_source
 
 SMALL_MODEL = 2_000_000_000  # parameters; what a single consumer GPU tunes
@@ -44,6 +46,26 @@ def model_problem() -> LabError | None:
 def model_field(*, label: str = "", problem: LabError | None = None) -> None:
     """The input for the model, with the models that are known."""
     forms.field("model.source", options=models(), names=model_name, label=label, problem=problem)
+    read_architecture()
+
+
+def read_architecture() -> None:
+    """For a Hub model that is only named: fetch its config.json when a person asks for it."""
+    source = draft.spec().model.source
+    try:
+        facts, place = facts_of(source), locate(source)
+    except LabError:
+        return  # said at the field
+    if facts.parameters is not None or not place.hub_id:
+        return
+    st.caption(_("The architecture of this model is not known here, so memory and time are not either."))
+    if st.button(_("Read its config.json from the Hub"), icon=":material/cloud_download:", key="model-read-config"):
+        try:
+            child.ask("lab.models.hub", {"id": source}, timeout_s=45, limits={"file": 1 << 22})
+        except LabError as error:
+            error_card(error)
+        else:
+            st.rerun()
 
 
 def is_far(source: str) -> bool:

@@ -17,7 +17,8 @@ Found = tuple[int, str, Any, list[str]] | tuple[int, str, Any, list[str], str | 
 
 def python(file: BinaryIO, keywords: Mapping[str, Any], tags: Any, options: Any) -> Iterator[Found]:
     """What Babel finds, the marked texts inside f-strings, and expression and unit of each formula."""
-    yield from extract_python(file, keywords, tags, options)
+    found: Iterator[Any] = iter(extract_python(file, keywords, tags, options))
+    yield from found
     file.seek(0)
     for node in ast.walk(ast.parse(file.read())):
         if isinstance(node, ast.JoinedStr):
