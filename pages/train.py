@@ -40,4 +40,5 @@ with settings:
 with summary:
     train_view.hidden_problems(problems)
     train_view.summary(now)
-    train_view.elsewhere(spec)
+    if not draft.wrong():
+        train_view.elsewhere(spec)
