@@ -36,7 +36,7 @@ def fetch_config(hub_id: str) -> dict[str, Any]:
         raise InputError(
             N_("The Hub shows no public model called {id}."),
             where="model.source",
-            next=N_("Check the spelling. The architecture of a gated model is read once its files are on this machine."),
+            next=N_("Check the spelling. A gated model is read once its files are on this machine."),
             id=location.hub_id,
         ) from None
     except LocalEntryNotFoundError as error:  # neither the Hub nor the cache has it

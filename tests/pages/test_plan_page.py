@@ -86,10 +86,11 @@ def test_the_usual_learning_rates_and_the_nearest_published_runs_stand_below_the
 
 def test_what_is_not_known_is_said_in_words():
     app = open_page("plan")
-    app.text_input(key="set-model.source").set_value("someone/unknown-model").run()
+    app.selectbox(key="set-model.source").set_value("someone/unknown-model").run()
     assert not app.exception
     assert "**not known**" in text_of(app)
     assert "Memory is not known" in text_of(app)
+    assert app.button(key="model-read-config").label == "Read its config.json from the Hub"
 
 
 def test_memory_and_time_can_be_planned_for_another_device():
