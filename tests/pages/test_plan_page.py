@@ -85,8 +85,7 @@ def test_the_usual_learning_rates_and_the_nearest_published_runs_stand_below_the
 
 
 def test_what_is_not_known_is_said_in_words():
-    app = open_page("plan")
-    app.selectbox(key="set-model.source").set_value("someone/unknown-model").run()
+    app = open_page("plan", set="model.source:someone/unknown-model")
     assert not app.exception
     assert "**not known**" in text_of(app)
     assert "Memory is not known" in text_of(app)
