@@ -6,6 +6,7 @@ With PICTURES=docs/images in the environment the pictures of the README are take
 import json
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,18 @@ def test_what_a_newcomer_sees_speaks_french(start_server, new_page):
     expect(page.get_by_role("button", name="Lancer la démonstration")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_recipe_becomes_a_plan_that_the_address_keeps(start_server, page):
+    server = start_server()
+    page.goto(server.url + "/recipes?recipe=alpaca")
+    page.get_by_role("button", name="Plan with my numbers").click()
+    expect(page.get_by_role("heading", name="Plan", exact=True)).to_be_visible()
+    expect(page.get_by_text("1,221").first).to_be_visible()
+    expect(page).to_have_url(re.compile("recipe=alpaca"))
+    picture(page, "plan")
+    page.reload()
+    expect(page.get_by_text("1,221").first).to_be_visible()
 
 
 def test_no_torch_is_mapped_into_the_app(start_server, page):
