@@ -28,7 +28,7 @@ _STYLE = """
 .lab-answers th { text-align: left; font-weight: 500; opacity: .7; font-size: .85rem; }
 .lab-answers td, .lab-answers th { padding: .3rem .6rem .3rem 0; vertical-align: top;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
-.lab-answers td:first-child { width: 3rem; font-variant-numeric: tabular-nums; }
+.lab-answers td:first-child { width: 4.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .lab-answers td:last-child { white-space: pre-wrap; overflow-wrap: anywhere; }
 .lab-answers tr.last { font-weight: 600; }
 /* The theme's primary colour fills buttons under white text; as text on a dark page it cannot be read. */

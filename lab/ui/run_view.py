@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Sequence
+from itertools import groupby
 
 import streamlit as st
 
@@ -155,14 +156,18 @@ def details(view: RunView) -> None:
 
 def _phase_line(view: RunView) -> str:
     known = {phase.name: phase for phase in view.phases}
+    order = words.TRAIN_PHASES
+    now = order.index(view.phase) if view.phase in order else len(order)
     parts = []
-    for name in words.TRAIN_PHASES:
+    for place, name in enumerate(order):
         label = html.escape(words.phase(name))
         phase = known.get(name)
-        if phase is None:
+        if phase is None or place > now:  # the base model is asked before the training: more of that phase is to come
             parts.append(f'<span class="todo">{label}</span>')
         elif name == view.phase:
             parts.append(f'<span class="now">● {label}</span>')
+        elif phase.status == "stopped":
+            parts.append(f'<span class="todo">■ {label}</span>')
         else:
             parts.append(f'<span class="done">✓ {label} {html.escape(duration(phase.seconds))}</span>')
     return f'<div class="lab-flow">{" <span class=todo>→</span> ".join(parts)}</div>'
@@ -280,18 +285,17 @@ def _loss_in_words(view: RunView) -> str:
 
 
 def _answer_table(answers: list[Sample], most: int = 7) -> str:
-    # First and last say most; of those between, the ones where the answer changed.
-    changed = [answers[0]]
-    changed += [answer for answer in answers[1:] if answer.text != changed[-1].text]
-    if changed[-1] is not answers[-1]:
-        changed[-1] = answers[-1] if len(changed) > 1 else changed[-1]
-    if len(changed) > most:
-        changed = changed[:1] + changed[-(most - 1) :]
+    """The answers by step; steps in a row that say the same share one line, and the first line always stays."""
+    spans = [list(same) for _text, same in groupby(answers, key=lambda answer: (answer.text, answer.stopped))]
+    if len(spans) > most:
+        spans = spans[:1] + spans[1 - most :]
     rows = []
-    for answer in changed:
-        mark = "" if answer.stopped else f' <span class="lab-end">{html.escape(_("did not stop"))}</span>'
-        css = "last" if answer is changed[-1] else "lab-muted"
-        rows.append(f'<tr class="{css}"><td>{answer.step}</td><td>{html.escape(answer.text)}{mark}</td></tr>')
+    for span in spans:
+        first, last = span[0], span[-1]
+        steps = str(first.step) if first is last else f"{first.step}–{last.step}"
+        mark = "" if last.stopped else f' <span class="lab-end">{html.escape(_("did not stop"))}</span>'
+        css = "last" if span is spans[-1] else "lab-muted"
+        rows.append(f'<tr class="{css}"><td>{steps}</td><td>{html.escape(last.text)}{mark}</td></tr>')
     header = f"<tr><th>{html.escape(_('step'))}</th><th>{html.escape(_('answer'))}</th></tr>"
     return f'<table class="lab-answers">{header}{"".join(rows)}</table>'
 
