@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as 0:42, 12:05 or 3:07:30; empty for None."""
+    """Seconds as 0:42, 12:05, 3:07:30 or 11.6 days; empty for None."""
     if seconds is None:
         return ""
+    if seconds >= 48 * 3600:
+        return f"{seconds / 86400:,.1f} days"
     hours, rest = divmod(round(seconds), 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
