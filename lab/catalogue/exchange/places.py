@@ -30,6 +30,9 @@ KINDS: dict[str, tuple[str, ...]] = {
 _TEMPLATES = {"instruction": "alpaca", "question-answer": "question-answer", "messages": "question-answer"}
 
 
+NO_ROWS = "YOUR_DATA.jsonl"  # stands in an export while no data set is chosen
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows of a setup: a file or a data set of the Hub, its columns' roles, kind and template.
@@ -67,6 +70,8 @@ def rows_of(spec: RunSpec, *, kind: str = "", columns: Mapping[str, str] | None 
         source = str(registry.dataset_path(source) / "rows.jsonl")
         kind, has_split = str(record["kind"]), True
         roles = {role: role for role in record.get("mapping", {})}
+    elif not source.strip():
+        source = NO_ROWS  # an empty path would name the folder that the lab runs in
     elif not is_data_on_hub(source):
         source = str(Path(source).expanduser().absolute())
     kind = kind or _kind(roles)
