@@ -1,0 +1,1 @@
+"""Which settings go together; one file per area, each with a function `conflicts(spec)`."""

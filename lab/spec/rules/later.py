@@ -1,0 +1,40 @@
+"""What has a place in the spec and no engine behind it yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.errors import InputError
+from lab.spec.run import RunSpec
+from lab.text import N_
+
+LATER = N_("This version of the lab does not run {value} yet; it keeps its place in the spec.")
+
+# Path -> values that run today.
+_RUNS_TODAY: dict[str, tuple[object, ...]] = {
+    "task": ("causal-lm",),
+    "model.quantization": ("none",),
+    "method.name": ("full", "lora"),
+    "data.packing": (False,),
+    "schedule.optimizer": ("adamw",),
+    "regularisation.label_smoothing": (0.0,),
+    "regularisation.neftune_alpha": (0.0,),
+    "resources.devices": (1,),
+    "resources.precision": ("auto", "bf16", "fp32"),
+    "engine.name": ("local",),
+}
+
+
+def not_yet(spec: RunSpec) -> list[InputError]:
+    """One error for each setting whose value does not run in this version."""
+    found = []
+    for path, runs in _RUNS_TODAY.items():
+        value: Any = spec
+        for name in path.split("."):
+            value = getattr(value, name)
+        if value not in runs:
+            choices = ", ".join(str(choice) for choice in runs)
+            found.append(
+                InputError(LATER, where=path, allowed=N_("Allowed today: {choices}."), value=value, choices=choices)
+            )
+    return found
