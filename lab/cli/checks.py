@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from lab import spec as specs
 from lab.cli import machine
@@ -13,7 +15,8 @@ from lab.errors import InputError
 from lab.models.facts import ModelFacts, facts_of
 from lab.models.location import locate
 from lab.models.safety import check_folder
-from lab.planning import plan
+from lab.planning import Plan, plan
+from lab.planning.verdicts import Verdict, too_large, too_long
 from lab.runs import registry
 from lab.runs.child import ask
 from lab.runs.home import is_id
@@ -62,14 +65,27 @@ def check_run(spec: RunSpec) -> Checked:
 def planned(spec: RunSpec, facts: ModelFacts, data: DataFacts) -> dict[str, Any]:
     """The plan of a spec on this machine."""
     device = None if spec.resources.device == "cpu" else machine.gpu_name() or None
-    return plan(
+    made = plan(
         spec,
         facts=facts,
         device=device,
         examples=data.examples,
         mean_tokens=data.mean_tokens,
         longest_tokens=data.longest_tokens,
-    ).as_dict()
+    )
+    made.verdicts.extend([*_too_large_here(made), *too_long(made)])
+    return made.as_dict()
+
+
+def _too_large_here(made: Plan) -> Iterator[Verdict]:
+    """The finding that the run does not fit this machine, where the plan itself knows no limit of the device."""
+    if any(verdict.field == "resources.device" for verdict in made.verdicts):
+        return
+    if made.inputs.device == "cpu":
+        yield from too_large(made, psutil.virtual_memory().total / machine.GIB, "this machine")
+    elif machine.gpus():
+        name, size = machine.gpus()[0]
+        yield from too_large(made, size, name)
 
 
 def check_model(source: str) -> ModelFacts:

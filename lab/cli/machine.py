@@ -8,6 +8,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+GIB = 2**30
+
 
 @cache
 def gpus() -> tuple[tuple[str, float], ...]:

@@ -60,8 +60,9 @@ def energy_kwh(hours: float, devices: int, watts: float) -> float:
 class Costs:
     """What a run takes: time, money, energy; None for what is not known.
 
-    `used_share` is the share of the peak (MFU) that the time stands for; `time_source` says where the time comes
-    from: "steps" (seconds per step given), "measured" (throughput of an own run), "share" (a share of the peak).
+    `used_share` is the share of the peak (MFU) that the time stands for; a share above 1 is impossible, and then
+    there is neither cost nor energy. `time_source` says where the time comes from: "steps" (seconds per step given),
+    "measured" (throughput of an own run), "share" (a share of the peak).
     """
 
     time_s: float | None
@@ -98,16 +99,17 @@ def costs(
     price = listed if price_per_hour is None else price_per_hour
     watts = device.tdp_w if device else None
     whole = None if flops is None or not time_s or device is None else flops / (time_s * count * device.peak_flops)
+    believed = hours if whole is None or whole <= 1 else None  # of a time that cannot be, no cost
     return Costs(
         time_s=time_s,
         time_source=source,
         used_share=whole,
         flops=flops,
         gpu_hours=None if hours is None else hours * count,
-        cost=None if hours is None or price is None else rental_cost(hours, count, price),
+        cost=None if believed is None or price is None else rental_cost(believed, count, price),
         price_per_hour=price,
         price_source=N_("your own price") if price_per_hour is not None else device.price_source if device else "",
-        energy_kwh=None if hours is None or watts is None else energy_kwh(hours, count, watts),
+        energy_kwh=None if believed is None or watts is None else energy_kwh(believed, count, watts),
     )
 
 

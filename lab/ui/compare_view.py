@@ -117,10 +117,14 @@ def _legend() -> None:
 
 def _table(chosen: Sequence[str], rows: Sequence[Row], heading: str = "") -> str:
     names = "".join(_head(name) for name in chosen)
+    short = [html.escape(find(name).name, quote=True) for name in chosen]  # stands before each value on a phone
     first = f"<th>{html.escape(heading)}</th>" if heading else "<td></td>"
     body = "".join(
         f'<tr><th scope="row">{html.escape(_name(row))}</th>'
-        + "".join(f"<td>{_cell(row.field, cell, row.computed)}</td>" for cell in row.cells)
+        + "".join(
+            f'<td data-of="{name}">{_cell(row.field, cell, row.computed)}</td>'
+            for name, cell in zip(short, row.cells, strict=True)
+        )
         + "</tr>"
         for row in rows
     )

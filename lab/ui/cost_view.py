@@ -130,9 +130,8 @@ def summary(now: Estimate) -> None:
             (_("Share of the peak"), share(found.used_share, 1), ""),
         ]
     )
-    if found.used_share is not None and found.used_share > 1:
-        warning = _("That is faster than the device can compute: check the seconds.")
-        st.markdown(f":orange[:material/warning:] {warning}")
+    if found.possible is False:
+        st.markdown(f":orange[:material/warning:] {too_fast(now)}")
     if found.price_source and st.session_state.get("plan-price") is None:
         st.caption(_("Price: {source}", source=_(found.price_source)))
     with st.expander(_("How these are computed"), type="compact", key="how-costs"):
@@ -140,6 +139,16 @@ def summary(now: Estimate) -> None:
             used = formula_named(name)
             st.text(_(used.expression).replace(" x ", " × "))
             st.caption(_("Source: {source}", source=_(used.source)))
+
+
+def too_fast(now: Estimate) -> str:
+    """Why a time cannot be, and what to look at."""
+    mean = now.made.inputs.mean_tokens
+    sentence = _("That is faster than the device can compute, so there is no cost: check the seconds and the devices.")
+    if "tokens_per_example" not in now.made.inputs.assumptions:
+        return sentence
+    length = _("Examples of {count} tokens, the maximum length, are assumed: are yours shorter?", count=number(mean))
+    return f"{sentence} {length}"
 
 
 def on_each(on_gpu: Estimate) -> None:

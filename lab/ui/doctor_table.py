@@ -41,11 +41,20 @@ def ranges(rows: Sequence[Row]) -> str:
 
 def _row(row: Row) -> str:
     why = tidy_exponents(say(row.why.as_dict()))
-    verdict = f"{html.escape(_(STATUS_WORDS.get(row.status, row.status)))}<small>{html.escape(why)}</small>"
+    verdict = f"{html.escape(_word(row))}<small>{html.escape(why)}</small>"
     return (
         f'<tr><th scope="row">{html.escape(_(row.label))}</th><td>{html.escape(_value(row, row.value))}</td>'
         f"<td>{_bar(row)}</td><td>{verdict}</td></tr>"
     )
+
+
+def _word(row: Row) -> str:
+    """The verdict in a word; what is no mistake but outside the range is not called usual."""
+    if row.status == "info" and row.low is not None and row.value < row.low:
+        return _("on the low side")
+    if row.status == "info" and row.high is not None and row.value > row.high:
+        return _("on the high side")
+    return _(STATUS_WORDS.get(row.status, row.status))
 
 
 def _bar(row: Row) -> str:

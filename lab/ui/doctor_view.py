@@ -20,6 +20,7 @@ _LEVELS = ("error", "warning", "info")
 def doctor(now: Estimate) -> None:
     """The way in for a setup of another tool, then the findings, the ranges, and who did alike."""
     setup_import.importer()
+    plan_findings.former_values()
     for problem in filter(None, (now.model_error, now.data_error)):
         error_card(problem)
     report = examine(now.spec, now.made, imported=setup_import.taken())

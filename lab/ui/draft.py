@@ -1,12 +1,14 @@
 """The run that a person is putting together: a recipe and the settings that differ from it.
 
-It lives in the session and, so that a reload or a restart loses nothing, in `draft.json` in the lab's home. Values
-that cannot be used stay as they were typed, with the sentence that says why, and never reach the spec.
+It lives in the session and, so that a reload or a restart loses nothing, in the lab's home: each browser has its own
+file in `drafts/`, and `draft.json` is what was saved last, with which a browser begins that was never here. Values that
+cannot be used stay as they were typed, with the sentence that says why, and never reach the spec.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,10 +17,13 @@ from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_values
 from lab.errors import LabError
 from lab.models import facts_of
-from lab.runs.home import is_id, lab_home
+from lab.runs.home import is_id, lab_home, new_id
 from lab.spec import RunSpec
+from lab.ui.language import _
+from lab.ui.visitor import visitor
 
 _KEY = "lab-draft"
+_MOST = 200  # browsers whose drafts are kept
 
 
 def _draft() -> dict[str, Any]:
@@ -27,29 +32,57 @@ def _draft() -> dict[str, Any]:
     return st.session_state[_KEY]
 
 
+def _places() -> list[Path]:
+    """Where the draft is kept, the first that can be read counts: this browser's own file, and the last one of all."""
+    last, name = lab_home() / "draft.json", visitor()
+    return [lab_home() / "drafts" / f"{name}.json", last] if name else [last]
+
+
 def _restored() -> dict[str, Any]:
-    fresh: dict[str, Any] = {"recipe": "", "values": {}, "wrong": {}}
+    fresh: dict[str, Any] = {"recipe": "", "values": {}, "wrong": {}, "window": new_id(), "seen": ""}
+    for place in _places():
+        stored = _read(place)
+        if stored is not None:
+            return fresh | stored
+    return fresh
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    """A stored draft; None where there is none, or one of another version."""
     try:
-        stored = json.loads((lab_home() / "draft.json").read_text(encoding="utf-8"))
+        stored = json.loads(place.read_text(encoding="utf-8"))
         specs.with_overrides(RunSpec(), stored["values"])
         recipe_id = str(stored.get("recipe", ""))
         if recipe_id:
             recipe(recipe_id)
-        return fresh | {"recipe": recipe_id, "values": stored["values"]}
+        return {"recipe": recipe_id, "values": stored["values"], "seen": str(stored.get("window", ""))}
     except (OSError, ValueError, KeyError, TypeError, LabError):
-        return fresh  # no draft yet, or one of another version: start afresh
+        return None
 
 
 def _save() -> None:
-    draft = _draft()
-    text = json.dumps({"recipe": draft["recipe"], "values": draft["values"]}, ensure_ascii=False)
-    target = lab_home() / "draft.json"
-    partial = target.with_suffix(".tmp")
+    draft, places = _draft(), _places()
+    stored = _read(places[0])
+    if stored and stored["seen"] not in (draft["window"], draft["seen"]):
+        st.toast(_("Another window of yours changed these settings too. Each keeps its own; a reload shows the last."))
+    text = json.dumps({name: draft[name] for name in ("recipe", "values", "window")}, ensure_ascii=False)
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        places[0].parent.mkdir(parents=True, exist_ok=True)
+        for target in places:
+            partial = target.with_suffix(f".{draft['window']}")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(target)
+        _forget_the_oldest(places[0].parent)
     except OSError:
-        st.toast("The draft could not be saved: the disk of the lab's home has no room.")
+        st.toast(_("The draft could not be saved: the disk of the lab's home has no room."))
+    draft["seen"] = draft["window"]
+
+
+def _forget_the_oldest(folder: Path) -> None:
+    """Keep the drafts of the browsers that were here last."""
+    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.name == "drafts" else []
+    for path in kept[:-_MOST]:
+        path.unlink(missing_ok=True)
 
 
 def recipe_id() -> str:

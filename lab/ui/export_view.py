@@ -7,6 +7,7 @@ import streamlit as st
 from lab.catalogue.exchange import FORMATS, Export, export
 from lab.errors import LabError
 from lab.spec import setting_at
+from lab.ui import plan_findings
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, ngettext, say
 from lab.ui.layout import error_card
@@ -21,6 +22,7 @@ _MIME = {
 
 def exports(now: Estimate) -> None:
     """Choose a form; see the text, what is left out, and take it."""
+    plan_findings.former_values()
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         chosen = st.selectbox(
             _("For"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
+from lab import spec as specs
 from lab.planning.batch import accumulation_regime
-from lab.planning.fit import swap, swaps, what_fits
+from lab.planning.fit import MethodFit, swap, swaps, what_fits
 from lab.text import N_
 from lab.ui import plan_findings, words
 from lab.ui.estimate import Estimate
@@ -41,7 +45,44 @@ def what_fits_here(now: Estimate) -> None:
         for one in found
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="plan-fits")
+    _adopt(now, found, limit)
     _same_batch(now, limit)
+
+
+def _adopt(now: Estimate, found: Sequence[MethodFit], limit: float) -> None:
+    """A button for each other method that fits, if need be with a smaller batch accumulated more often."""
+    ways = [(one, _change(now, one, limit)) for one in found]
+    if not any(change for _one, change in ways):
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="plan-adopt"):
+        st.markdown(_("Take over:"), width="content")
+        for one, change in ways:
+            if change:
+                st.button(
+                    _method_name(one),
+                    key=f"plan-adopt-{one.method}-{'on' if one.checkpointing else 'off'}",
+                    icon=":material/check:",
+                    help=plan_findings.change_in_words(change),
+                    on_click=plan_findings.apply,
+                    args=(change,),
+                )
+
+
+def _change(now: Estimate, one: MethodFit, limit: float) -> dict[str, Any]:
+    """What has to be set for a method to fit; empty where it is set already or cannot fit."""
+    change, inputs = dict(one.change), now.made.inputs
+    if not one.fits:
+        other = specs.with_overrides(now.spec, change)
+        best = swap(other, inputs.facts, limit, length=inputs.longest_tokens, device=inputs.device)
+        if best is None:
+            return {}
+        change |= best.change
+    return {path: value for path, value in change.items() if specs.value_at(now.spec, path) != value}
+
+
+def _method_name(one: MethodFit) -> str:
+    method = words.method(one.method)
+    return _("{method} with checkpointing", method=method) if one.checkpointing else method
 
 
 def _same_batch(now: Estimate, limit: float) -> None:

@@ -85,10 +85,10 @@ def _draw(setting: Setting, name: str, key: str, options: Sequence[str] | None, 
             placeholder=_("choose one, or type another"),
             **common,
         )
-    elif setting.kind == "integer" and setting.optional:
-        st.number_input(name, step=1, value=None, placeholder=_("automatic"), **common)
     elif setting.kind == "integer":
-        st.number_input(name, step=1, **common)
+        # Whole numbers are read as floats: of 1e99 or 2.5 a browser's whole-number field keeps the 1 and the 2.
+        empty: dict[str, Any] = {"value": None, "placeholder": _("automatic")} if setting.optional else {}
+        st.number_input(name, step=1.0, format="%g", **empty, **common)
     else:
         st.text_input(name, placeholder=_("automatic") if setting.optional else "", **common)
 
@@ -124,12 +124,16 @@ def _changed(path: str, key: str) -> None:
         value = None
     elif value is None and setting.kind == "text":
         value = ""
+    elif setting.kind == "integer" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
     draft.put(path, value)
 
 
 def _as_typed(setting: Setting, value: Any, options: Sequence[str] | None) -> Any:
     """The value in the form that the input widget holds."""
-    if setting.kind == "integer" or setting.kind == "boolean" or setting.kind == "choice":
+    if setting.kind == "integer":
+        return float(value) if isinstance(value, int) else value
+    if setting.kind == "boolean" or setting.kind == "choice":
         return value
     if setting.kind == "number":
         return _number_text(value)

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lab.ui.visitor import new_cookie
+
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 CLOSED = ("/_stcore/metrics", "/_stcore/agent")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -52,7 +54,7 @@ class Gate:
             return
         status = refusal(scope)
         if status is None:
-            await self.app(scope, receive, _with_headers(send))
+            await self.app(scope, receive, _with_headers(send, _cookie(scope)))
         elif scope["type"] == "http":
             await PlainTextResponse("Not allowed.", status)(scope, receive, send)
         else:
@@ -75,10 +77,19 @@ def refusal(scope: Scope) -> int | None:
     return None
 
 
-def _with_headers(send: Send) -> Send:
+def _cookie(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that names a browser which comes for a page for the first time."""
+    if scope["type"] != "http" or scope["method"] != "GET" or "." in scope["path"] or "/_stcore" in scope["path"]:
+        return ()
+    sent = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"cookie")
+    made = new_cookie(sent)
+    return ((b"set-cookie", made.encode()),) if made else ()
+
+
+def _with_headers(send: Send, more: tuple[tuple[bytes, bytes], ...] = ()) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), *HEADERS]
+            message["headers"] = [*message.get("headers", []), *HEADERS, *more]
         await send(message)
 
     return send_with_headers

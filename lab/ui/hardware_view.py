@@ -7,7 +7,7 @@ import re
 import streamlit as st
 
 from lab.planning.hardware import Hardware, hardware
-from lab.ui import cost_view, estimate, fit_view, hardware_chart, plan_view
+from lab.ui import cost_view, estimate, fit_view, hardware_chart, plan_findings, plan_view
 from lab.ui.estimate import Estimate
 from lab.ui.format import gib, number
 from lab.ui.hardware_chart import LINE, Size
@@ -20,11 +20,12 @@ _BESIDE_THE_NAME = re.compile(r"^(NVIDIA|AMD Instinct) | \d+ GB( SXM2)?$")
 
 def machines(now: Estimate) -> None:
     """The device, then time and cost on it, what fits on it, and all the others."""
+    plan_findings.former_values()
     device_choice()
     cost_view.speed_and_price(now)
     cost_view.summary(now)
     on_gpu = now if now.made.inputs.device == "cuda" else estimate.of(now.spec, device=ANY_GPU)
-    _against_each(on_gpu)
+    _against_each(on_gpu, now)
     cost_view.on_each(estimate.of(now.spec, device=ANY_GPU))
     fit_view.what_fits_here(now)
 
@@ -42,7 +43,7 @@ def device_choice() -> None:
     )
 
 
-def _against_each(on_gpu: Estimate) -> None:
+def _against_each(on_gpu: Estimate, now: Estimate) -> None:
     """The memory of the run against that of every GPU that the lab knows."""
     st.subheader(_("Memory against each GPU"), anchor=False)
     parts = plan_view.memory_parts(on_gpu)
@@ -58,7 +59,19 @@ def _against_each(on_gpu: Estimate) -> None:
     else:
         text = _("{total} on one GPU: none that the lab knows holds it.", total=gib(total))
     st.markdown(text)
+    _beside_this_machine(on_gpu, now)
     hardware_chart.memory_against(parts, sizes, key="plan-gpus", alt=text)
+
+
+def _beside_this_machine(on_gpu: Estimate, now: Estimate) -> None:
+    """Why the plan for a CPU says another number than the one for a GPU."""
+    here = now.made.memory.total_gib
+    if here is None or now.made.inputs.device == "cuda" or on_gpu is now:
+        return
+    st.caption(
+        _("On this machine the same run takes {here}: a CPU keeps frozen weights in fp32 and the logits whole, a GPU "
+          "keeps them in bf16 and in pieces and needs room for its runtime (CUDA).", here=gib(here))
+    )  # fmt: skip
 
 
 def _sizes() -> list[Size]:

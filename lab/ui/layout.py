@@ -67,6 +67,16 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
   .lab-ranges tr > * { border: 0 !important; padding: .1rem 0 !important; }
   .lab-ranges td:nth-of-type(n+2) { grid-column: 1 / -1; }
 }
+@media (max-width: 640px) {
+  .lab-even, .lab-even tbody, .lab-even tr, .lab-even td, .lab-even tbody th { display: block; min-width: 0; }
+  .lab-even thead > tr > *:nth-child(n+2), .lab-even thead > tr > td { display: none; }
+  .lab-even tr { padding: .45rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+  .lab-even tr > * { border: 0 !important; padding: .1rem 0 !important; width: auto !important; }
+  .lab-even tbody th { font-weight: 650; opacity: 1; }
+  .lab-even td { display: grid !important; grid-template-columns: 42% 1fr; column-gap: .6rem; }
+  .lab-even td::before { content: attr(data-of); opacity: .75; font-size: .85rem; grid-row: span 3; }
+  .lab-even td > * { grid-column: 2; }
+}
 .lab-column-head { font-weight: 650; font-size: .93rem; }
 .lab-check { font-size: .93rem; line-height: 1.45; display: grid; gap: .2rem; }
 .lab-formula { font-size: .82rem; overflow-wrap: anywhere; white-space: pre-wrap; }

@@ -109,6 +109,8 @@ def _text(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     if isinstance(value, dict):

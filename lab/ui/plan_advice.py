@@ -5,14 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from lab.planning.advice import data_needed, rate_advice, split_rows, usual_epochs
+from lab.planning.advice import beside_training, data_needed, rate_advice, usual_epochs
 from lab.planning.what_if import Difference, WhatIf, what_if
+from lab.runs import registry
+from lab.runs.home import is_id
 from lab.text import N_
 from lab.ui import cost_view, words
 from lab.ui.estimate import Estimate
 from lab.ui.format import duration, gib, learning_rate, number
 from lab.ui.language import _
 
+MOST_STEPS = 100_000_000
 PLACES = {
     "below": N_("below the least"),
     "minimum": N_("above the least"),
@@ -69,12 +72,24 @@ def data(now: Estimate) -> None:
         )  # fmt: skip
         st.caption(" ".join(filter(None, (_(need.note), _("Source: {source}", source=need.source)))))
     if rows:
-        split = {name: number(count) for name, count in split_rows(rows).items()}
         st.caption(
-            _("Split: {train} to train, {validation} to validate, {test} to test once.", **split)
+            _split(now, rows)
             + " "
             + _("Epochs to start with: {epochs}.", epochs=usual_epochs(rows, now.spec.task == "classification"))
         )
+
+
+def _split(now: Estimate, rows: int) -> str:
+    """How the rows are split, or what to hold out beside those that are only planned with."""
+    source = now.spec.data.source
+    if source == "demo" and now.spec.data.examples is None:
+        return _("The demo set brings its own split; these rows are its training part.")
+    record = registry.dataset(source)["rows"] if is_id(source) and not now.data_error else None
+    if record and record.get("train") == rows:
+        split = {name: number(record.get(name) or 0) for name in ("train", "validation", "test")}
+        return _("Split of this data set: {train} to train, {validation} to validate, {test} to test once.", **split)
+    split = {name: number(count) for name, count in beside_training(rows).items()}
+    return _("Hold out beside these {train} training rows: {validation} to validate, {test} to test once.", **split)
 
 
 def what_if_line(now: Estimate) -> None:
@@ -83,12 +98,17 @@ def what_if_line(now: Estimate) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="plan-what-if"):
         st.number_input(
-            _("What if: optimizer steps"), min_value=1, max_value=100_000_000, value=None, step=1, key="plan-instead",
+            _("What if: optimizer steps"), value=None, step=1.0, format="%g", key="plan-instead",
             placeholder=number(now.made.steps), persist_state="session", width=210,
         )  # fmt: skip
-        steps = st.session_state.get("plan-instead")
-        if steps is None or steps == now.made.steps:
+        typed = st.session_state.get("plan-instead")
+        if typed is None or typed == now.made.steps:
             return
+        if not 1 <= typed <= MOST_STEPS or typed % 1:
+            sentence = _("A whole number from 1 to {most}, please.", most=number(MOST_STEPS))
+            st.markdown(f":red[:material/error:] {sentence}", width="stretch")
+            return
+        steps = int(typed)
         found = what_if(now.made, {"schedule.max_steps": steps}, **cost_view.options())
         st.markdown(_saving(found), width="stretch")
     with st.expander(_("Everything that changes"), type="compact"):

@@ -6,15 +6,26 @@ from typing import Any
 
 import streamlit as st
 
+from lab import spec as specs
 from lab.planning.suggestions import suggestion
 from lab.planning.verdicts import Verdict
 from lab.spec import setting_at
 from lab.ui import draft, words
 from lab.ui.estimate import Estimate
 from lab.ui.format import learning_rate, number, tidy_exponents
+from lab.ui.forms import plain
 from lab.ui.language import _, say
 from lab.ui.layout import verdict_icon
 from lab.ui.start_form import in_sentence
+
+
+def former_values() -> None:
+    """At the numbers: which settings they still count with as they were, because what is typed cannot be used."""
+    for path in draft.wrong():
+        name, former = _(setting_at(path).label), specs.value_at(draft.spec(), path)
+        sentence = _("{setting}: what is typed cannot be used, so these numbers still count with {value}.",
+                     setting=name, value=_value(former))  # fmt: skip
+        st.markdown(f":orange[:material/warning:] {plain(sentence)}")
 
 
 def verdicts(now: Estimate, *, sources: bool = True) -> None:
@@ -83,4 +94,6 @@ def _value(value: Any) -> str:
         return number(value)
     if isinstance(value, float):
         return learning_rate(value) if value < 1e-2 else f"{value:g}"
-    return words.choice(str(value))
+    if value is None:
+        return _("automatic")
+    return ", ".join(value) if isinstance(value, list) else words.choice(str(value))

@@ -43,15 +43,15 @@ def _code_of(known: Callable[[], Sequence[str]]) -> Callable[[str], str | None]:
     return lambda text: text if text in known() else None
 
 
-def _number_in(low: float, high: float, kind: Callable[[float], Any] = float) -> Callable[[str], Any]:
+def _number_in(low: float, high: float) -> Callable[[str], float | None]:
     """A reader of a number between two bounds."""
 
-    def read(text: str) -> Any:
+    def read(text: str) -> float | None:
         try:
             value = float(text)
         except ValueError:
             return None
-        return kind(value) if math.isfinite(value) and low <= value <= high else None
+        return value if math.isfinite(value) and low <= value <= high else None
 
     return read
 
@@ -61,7 +61,7 @@ EXTRAS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "tab": (_CODE, _code_of(lambda: list(TABS)[1:])),
     "device": ("plan-device", _code_of(lambda: list(hardware()))),
     "format": ("plan-format", _code_of(lambda: list(FORMATS)[1:])),
-    "instead": ("plan-instead", _number_in(1, 1e8, int)),
+    "instead": ("plan-instead", _number_in(1, 1e8)),
     "step_s": ("plan-step-s", _number_in(1e-4, 1e5)),
     "mfu": ("plan-mfu", _number_in(1, 100)),
     "price": ("plan-price", _number_in(0, 1e4)),

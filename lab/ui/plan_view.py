@@ -13,7 +13,7 @@ from lab.ui.format import duration, gib, number, share
 from lab.ui.language import _
 from lab.ui.layout import error_card, facts
 from lab.ui.plan_details import MEMORY_PARTS
-from lab.ui.plan_findings import verdicts
+from lab.ui.plan_findings import former_values, verdicts
 
 NUMBERS = ("data.examples", "schedule.per_device_batch", "schedule.accumulation", "resources.devices")
 SCHEDULE = ("schedule.warmup", "schedule.scheduler", "schedule.weight_decay", "schedule.max_grad_norm")
@@ -75,6 +75,7 @@ def results(now: Estimate) -> None:
     """The answer first: facts, findings, curve, memory, and the way each number was computed."""
     if now.model_error:
         error_card(now.model_error)
+    former_values()
     facts(_beside_the_recipe(now))
     verdicts(now)
     plan_advice.what_if_line(now)
@@ -139,7 +140,10 @@ def _beside_the_recipe(now: Estimate) -> list[tuple[str, str, str]]:
     own = _facts(now)
     if cost_view.own_speed():
         found = cost_view.of(now)
-        own[-1] = (own[-1][0], duration(found.time_s), _(cost_view.SOURCES[found.time_source]))
+        note = _(cost_view.SOURCES[found.time_source])
+        if found.possible is False:
+            note = _("faster than the device can compute")
+        own[-1] = (own[-1][0], duration(found.time_s), note)
     if not (draft.recipe_id() and draft.own_paths()):
         return own
     of_recipe = _facts(estimate.of(run_spec(recipe(draft.recipe_id()))))

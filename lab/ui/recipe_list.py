@@ -14,10 +14,16 @@ from lab.ui.menu import go
 from lab.ui.recipe_view import audited, purpose, standing
 
 _MORE = ("purpose", "size", "hardware", "family")
+_SEARCH, _FILTERS = "search", ("method", "task", *_MORE)
+_READ = "recipes-address-read"
 
 
 def filters() -> Sequence[Recipe]:
-    """Search and two choices in one line, the other properties one click away; returns what they leave."""
+    """Search and two choices in one line, the other properties one click away; returns what they leave.
+
+    What is chosen stands in the address, so that a colleague opens the same list.
+    """
+    _read_address()
     columns = st.columns([5, 3, 3, 3], vertical_alignment="bottom")
     with columns[0]:
         st.text_input(
@@ -35,8 +41,36 @@ def filters() -> Sequence[Recipe]:
         _choice("task", _("Task"), words.task)
     with columns[3]:
         _more_filters()
+    _write_address()
     wanted = {name: st.session_state.get(f"recipes-{name}") for name in ("method", "task", *_MORE)}
     return matching(str(st.session_state.get("recipes-search") or ""), wanted)
+
+
+def _codes(name: str) -> list[str]:
+    """What some recipe has of a property."""
+    return list(dict.fromkeys(code for one in everything() for code in properties(one.id)[name]))
+
+
+def _read_address() -> None:
+    """Take over the filters of the address, once for each visitor; what no recipe has is left out."""
+    if st.session_state.get(_READ):
+        return
+    st.session_state[_READ] = True
+    words_of = st.query_params.get(_SEARCH, "")
+    if words_of:
+        st.session_state["recipes-search"] = words_of
+    for name in _FILTERS:
+        if st.query_params.get(name) in _codes(name):
+            st.session_state[f"recipes-{name}"] = st.query_params[name]
+
+
+def _write_address() -> None:
+    for name in (_SEARCH, *_FILTERS):
+        chosen = str(st.session_state.get(f"recipes-{name}") or "")
+        if chosen and st.query_params.get(name) != chosen:
+            st.query_params[name] = chosen
+        elif not chosen and name in st.query_params:
+            del st.query_params[name]
 
 
 def _more_filters() -> None:
@@ -51,12 +85,11 @@ def _more_filters() -> None:
 
 def _choice(name: str, label: str, word: Callable[[str], str]) -> None:
     """One property to filter by; its options are what some recipe has, in the order of the words."""
-    known = {code for one in everything() for code in properties(one.id)[name]}
+    known = _codes(name)
     ordered = [code for code in (*PURPOSES, *SIZES, *HARDWARE) if code in known] if name in _MORE[:3] else []
-    rest = dict.fromkeys(code for one in everything() for code in properties(one.id)[name])
     st.selectbox(
         label,
-        ordered or list(rest),
+        ordered or known,
         index=None,
         key=f"recipes-{name}",
         format_func=word,

@@ -126,7 +126,7 @@ def test_the_rows_are_set_against_what_the_task_wants_with_a_split():
     keep_draft({"data.examples": 114000})
     shown = text_of(open_page("plan"))
     assert "wants 500 examples at least" in shown and "Yours: 114,000, ample." in shown
-    assert "91,200 to train" in shown
+    assert "Hold out beside these 114,000 training rows: 14,250 to validate, 14,250 to test once." in shown
 
 
 def test_seconds_per_step_and_a_price_of_ones_own_give_time_and_cost():
