@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 
 from lab.ui.gate import Gate
 from lab.ui.start import warm_up
+from lab.ui.upload_route import ROUTES
 
 
 @asynccontextmanager
@@ -31,4 +32,6 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(Path(__file__).parent / "pages" / "main.py", lifespan=lifespan, middleware=[Middleware(Gate)])
+app = st.App(
+    Path(__file__).parent / "pages" / "main.py", lifespan=lifespan, routes=ROUTES, middleware=[Middleware(Gate)]
+)

@@ -5,7 +5,7 @@ import streamlit as st
 from lab.errors import LabError, NotFoundError
 from lab.runs import registry
 from lab.runs.view import read_run
-from lab.ui import actions, data_file, data_prepare, data_view, draft, sources, uploads
+from lab.ui import actions, data_file, data_prepare, data_upload, data_view, draft, sources, uploads
 from lab.ui.language import _
 from lab.ui.layout import error_card, head, title
 from lab.ui.menu import go
@@ -112,13 +112,13 @@ def show_choice() -> None:
 def show_upload(identifier: str) -> None:
     """Draw the place for a file, or what is in the one that was given."""
     if not identifier:
-        data_prepare.upload_box()
+        data_upload.upload_box()
         return
     try:
         upload = uploads.find(identifier)
     except NotFoundError as error:
         error_card(error)
-        data_prepare.upload_box()
+        data_upload.upload_box()
         return
     data_prepare.name_line(upload)
     encoding = data_prepare.encoding_of(upload)

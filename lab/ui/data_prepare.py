@@ -32,29 +32,6 @@ ENCODINGS = (
 SETTINGS = ("data.template", "data.max_length", "data.validation_share", "seed")
 
 
-def upload_box() -> None:
-    """A place for a file of at most 200 MB; it is written to disk at once and forgotten by the page."""
-    turn = int(st.session_state.get("data-upload-turn", 0))
-    file = st.file_uploader(
-        _("CSV, TSV, JSON or JSONL, up to {size} MB", size=uploads.MOST_MEGABYTES),
-        key=f"data-upload-{turn}",
-        max_upload_size=uploads.MOST_MEGABYTES,
-        help=_("The file stays on this machine. A larger one: python -m lab data prepare FILE"),
-    )
-    if file is None:
-        st.caption(
-            _("One row for each example: a question and its answer, an instruction, a conversation, or plain text.")
-        )
-        return
-    try:
-        kept = uploads.keep(file, file.name)
-    except LabError as error:
-        error_card(error)
-        return
-    st.session_state["data-upload-turn"] = turn + 1  # a new widget: the bytes of the old one are let go
-    go("data", upload=kept)
-
-
 def name_line(upload: uploads.Upload) -> None:
     """The name of the file, and the way to another one."""
     with st.container(horizontal=True, vertical_alignment="center"):

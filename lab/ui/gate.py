@@ -17,11 +17,12 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 CLOSED = ("/_stcore/metrics", "/_stcore/agent")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-# Vega compiles its expressions and Streamlit styles its elements inline; neither reaches outside.
+# Vega compiles its expressions, Streamlit styles its elements inline and loads the script of a component (our uploader)
+# as a blob that the page itself made; none of them reaches outside.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
