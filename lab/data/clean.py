@@ -29,7 +29,7 @@ def clean(rows: Iterable[Mapping[str, Any]], kind: str) -> tuple[list[dict[str, 
     dropped: Counter[str] = Counter()
     seen: set[bytes] = set()
     for row in rows:
-        reason = _missing(row, kind)
+        reason = missing(row, kind)
         key = digest(row)
         if reason is None and key in seen:
             reason = DUPLICATE
@@ -48,7 +48,8 @@ def digest(row: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:16]
 
 
-def _missing(row: Mapping[str, Any], kind: str) -> str | None:
+def missing(row: Mapping[str, Any], kind: str) -> str | None:
+    """Why a row of `kind` teaches nothing, or None."""
     if kind == "messages":
         turns = row["messages"]
         asked = [turn for turn in turns if turn["role"] == "user"]
