@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,13 +35,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Examples of one data set for one tokenizer.
+    """Examples of one data set for one tokenizer; a `lab.data.examples.Examples` has their ids as arrays, too.
 
     `report` is the object of `data prepare --json`; it also names the `template` and `kind` that were found,
     which `lab.data.templates.free_prompt` needs to ask the tuned model in the form that it was taught.
     """
 
-    train: list[Example]
-    validation: list[Example]
+    train: Sequence[Example]
+    validation: Sequence[Example]
     report: dict[str, Any] = field(default_factory=dict)
-    test: list[Example] = field(default_factory=list)
+    test: Sequence[Example] = ()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from lab.spec import RunSpec, build
+from lab.spec import PreparationSpec, RunSpec, build
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Options:
     """The settings that decide which examples come out; names and meanings as in `lab.spec`.
 
     `columns` maps roles to columns and `kind` names the kind of data; empty, both are found. `encoding` is
-    needed for a file that is neither UTF-8 nor UTF-16.
+    needed for a file that is neither UTF-8 nor UTF-16. `batch` (rows) and `packing` shape no example: the
+    figures about padding are computed for them.
     """
 
     template: str = "auto"
@@ -28,6 +29,9 @@ class Options:
     columns: dict[str, str] = field(default_factory=dict)
     kind: str = ""
     encoding: str = ""
+    preparation: PreparationSpec = field(default_factory=PreparationSpec)
+    batch: int = 4
+    packing: bool = False
 
     @classmethod
     def of_spec(cls, spec: RunSpec) -> Options:
@@ -44,6 +48,9 @@ class Options:
             seed=spec.seed,
             columns=dict(data.columns),
             encoding=data.encoding,
+            preparation=spec.preparation,
+            batch=spec.schedule.per_device_batch,
+            packing=data.packing,
         )
 
     @classmethod
@@ -54,14 +61,17 @@ class Options:
         """
         given = {name: value for name, value in request.items() if value is not None}
         data = {name: given[name] for name in _IN_DATA if name in given}
-        tree = {"data": data | {"columns": given.get("mapping", {})}}
+        tree: dict[str, Any] = {"data": data | {"columns": given.get("mapping", {})}}
         tree["model"] = {"source": given.get("model", "demo"), "revision": given.get("revision", "")}
+        tree["preparation"] = given.get("preparation", {})
+        tree["schedule"] = {"per_device_batch": given["batch"]} if "batch" in given else {}
         options = cls.of_spec(build(tree | ({"seed": given["seed"]} if "seed" in given else {})))
-        return cls(**asdict(options) | {name: given[name] for name in ("kind", "encoding") if name in given})
+        return replace(options, **{name: given[name] for name in ("kind", "encoding") if name in given})
 
     def as_dict(self) -> dict[str, Any]:
         """The options as JSON."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return values | {"preparation": self.preparation.model_dump(mode="json")}
 
 
-_IN_DATA = ("template", "max_length", "too_long", "completion_only", "validation_share")
+_IN_DATA = ("template", "max_length", "too_long", "completion_only", "validation_share", "packing")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab.data import report as figures
 from lab.data.build import Built, build
+from lab.data.figures import classes, figures
 from lab.data.files import FORMATS
+from lab.data.lengths import lengths
 from lab.data.names import display_name
 from lab.data.options import Options
 from lab.data.progress import Listener
 from lab.data.reading import Reading, read
+from lab.data.report import preview, report
 from lab.data.source import demo_source
+from lab.data.tokenised import seal
 from lab.data.tokenizer import Tokenizer, load_tokenizer
-from lab.json_io import write_json, write_text
+from lab.json_io import write_json
+from lab.runs import registry
 from lab.runs.home import datasets_folder, new_id
 
 
@@ -31,22 +33,23 @@ def prepare(
     *,
     name: str = "",
     dataset: str | None = None,
+    named: dict[str, Any] | None = None,
     tokenizer: Tokenizer | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> tuple[Built, dict[str, Any]]:
     """Prepare the file at `path` (the demo if None) into the folder `out`; returns the result and its report.
 
-    `out` gets rows.jsonl, dataset.json, preview.json and lengths.json. Raises InputError for a file or
-    options that cannot be used, and Stopped.
+    `out` gets rows.jsonl, dataset.json, preview.json, lengths.json, steps.json, figures.json and the arrays of
+    `lab.data.tokenised`. `named` stands in the report. Raises InputError for a file or options that cannot be
+    used, and Stopped.
     """
     name = display_name(name or (path.name if path else "demo"))
     with events.phase("read"):
         reading = read(path, options, out, name=name) if path else Reading(demo_source())
         tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
-    built = build(reading.source, options, tokenizer, events, stop)
-    with events.phase("write"):
-        told = figures.report(built, dataset)
-        _write(out, built, told, reading, tokenizer, name)
+    built = build(reading.source, options, tokenizer, events, stop, folder=out)
+    told = report(built, dataset, name=name, **(named or {}))
+    _write(out, built, told, reading, tokenizer)
     return built, told
 
 
@@ -60,12 +63,17 @@ def prepare_dataset(
 ) -> dict[str, Any]:
     """Prepare a data set in LAB_HOME/datasets and return its report; nothing is left of one that fails or
     stops.
+
+    A name that is taken makes the next version of that data set; the earlier ones stay.
     """
     identifier = new_id()
+    name = display_name(name or (path.name if path else "demo"))
     unfinished = datasets_folder() / f".{identifier}.partial"
     unfinished.mkdir(mode=0o700)
     try:
-        _, told = prepare(path, options, unfinished, events, name=name, dataset=identifier, stop=stop)
+        latest = registry.latest_version(name)
+        named = {"version": latest["version"] + 1 if latest else 1, "parent": latest["id"] if latest else None}
+        _, told = prepare(path, options, unfinished, events, name=name, dataset=identifier, named=named, stop=stop)
         if path:
             # A copy, under a name of our own: what a person's file is called never becomes a path.
             shutil.copyfile(path, unfinished / f"source.{FORMATS[path.suffix.lower()]}")
@@ -76,20 +84,21 @@ def prepare_dataset(
     return told
 
 
-def _write(
-    out: Path, built: Built, told: dict[str, Any], reading: Reading, tokenizer: Tokenizer, name: str
-) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in built.rows)
-    write_text(out / "rows.jsonl", "".join(lines))
-    write_json(out / "lengths.json", figures.lengths(built))
-    write_json(out / "preview.json", figures.preview(built, tokenizer))
+def _write(out: Path, built: Built, told: dict[str, Any], reading: Reading, tokenizer: Tokenizer) -> None:
+    if built.tokens is not None and built.lines is not None:
+        seal(out, built.key, built.tokens, told, built.lines)
+    write_json(out / "lengths.json", lengths(built))
+    write_json(out / "preview.json", preview(built, tokenizer))
+    write_json(out / "steps.json", built.steps.reports)
+    write_json(out / "figures.json", figures(built))
+    kind = built.source.kind
     record = {
         "id": told["dataset"],
-        "name": name,
-        "source_name": name,
+        "source_name": told["name"],
         "created": round(time.time(), 3),
-        "options": asdict(built.options),
-        "cleaned": dict(built.cleaned),
+        "options": built.options.as_dict(),
+        "labels": list(classes(built.rows, kind) or ()) or None,
+        "rows_sum": built.rows_sum,
         "problems": reading.facts.get("problems", []),
         "format": reading.facts.get("format", "jsonl"),
         "encoding": reading.facts.get("encoding", "utf-8"),

@@ -1,81 +1,40 @@
-"""The figures about a prepared data set: report, fingerprint, histogram of lengths, preview."""
+"""What is told about a prepared data set: its report, and rows as the model sees them, token by token."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from typing import Any
 
 from lab.data.build import Built
 from lab.data.example import IGNORED, Example
-from lab.data.split import TEST, TRAIN, VALIDATION
+from lab.data.fingerprint import fingerprint
+from lab.data.lengths import summary
+from lab.data.split import TRAIN, VALIDATION
 from lab.data.tokenizer import Tokenizer, frame_of
 
 PREVIEWED = 50
-BARS = 30
 
 
-def report(built: Built, dataset: str | None = None) -> dict[str, Any]:
-    """The object of `data prepare --json`; token figures are of the examples that are kept.
+def report(built: Built, dataset: str | None = None, **named: Any) -> dict[str, Any]:
+    """The object of `data prepare --json`; token figures are of the examples that are kept. `named` is added.
 
-    `read` = `kept` + the sum of `dropped`, and `kept` = `train` + `validation` + `test`.
+    `read` + the sum of `added` = `kept` + the sum of `dropped`, and `kept` = `train` + `validation` + `test`.
     """
-    lengths = [len(example.input_ids) for part in built.examples.values() for example in part]
-    counts = {part: len(built.examples[part]) for part in (TRAIN, VALIDATION, TEST)}
-    return {
+    options, kind = built.options, built.source.kind
+    lengths = built.tokens.lengths().tolist() if built.tokens else built.lengths
+    told = {
         "dataset": dataset,
-        "fingerprint": fingerprint(built),
-        "rows": {"read": built.source.read, "kept": len(lengths)} | counts,
+        "fingerprint": fingerprint(options, kind, built.template, built.rows_sum, built.tokenizer_sum),
+        "rows": {"read": built.source.read, "kept": sum(built.counts.values())} | built.counts,
         "dropped": dict(built.dropped.most_common()),
+        "added": dict(built.added.most_common()),
         "tokens": summary(lengths) | {"mean": sum(lengths) / max(1, len(lengths)), "total": sum(lengths)},
         "cut": built.cut,
-        "kind": built.source.kind,
+        "kind": kind,
         "mapping": built.source.mapping,
         "template": built.template,
-        "model": built.options.model,
+        "model": options.model,
     }
-
-
-def fingerprint(built: Built) -> str:
-    """sha256 of the clean rows with their parts, and of the options that shape examples.
-
-    The same file and options give the same fingerprint on every machine: no path and no time goes into it.
-    """
-    outside = ("model", "revision", "columns", "encoding", "kind")  # their effect is in the rows
-    options = {name: value for name, value in built.options.as_dict().items() if name not in outside}
-    digest = hashlib.sha256(_canonical(options | {"template": built.template, "kind": built.source.kind}))
-    for row in built.rows:
-        digest.update(b"\n" + _canonical(row))
-    return digest.hexdigest()
-
-
-def summary(lengths: Sequence[int]) -> dict[str, int]:
-    """Median, 95th percentile (nearest rank) and maximum; zeros for no lengths."""
-    ordered = sorted(lengths)
-    return {"median": _rank(ordered, 0.5), "p95": _rank(ordered, 0.95), "max": ordered[-1] if ordered else 0}
-
-
-def lengths(built: Built) -> dict[str, Any]:
-    """The histogram of all measured rows, in tokens: `counts[i]` rows from `edges[i]` up to below `edges[i +
-    1]`.
-    """
-    measured = built.lengths
-    width = max(1, -(-(max(measured, default=0) + 1) // BARS))
-    bars = max(measured, default=0) // width + 1
-    counts = [0] * bars
-    for length in measured:
-        counts[length // width] += 1
-    long = sum(length > built.options.max_length for length in measured)
-    return {
-        "model": built.options.model,
-        "edges": [bar * width for bar in range(bars + 1)],
-        "counts": counts,
-        **summary(measured),
-        "max_length": built.options.max_length,
-        "cut": built.cut,
-        "dropped": long - built.cut,
-    }
+    return told | named
 
 
 def preview(built: Built, tokenizer: Tokenizer) -> list[dict[str, Any]]:
@@ -85,9 +44,7 @@ def preview(built: Built, tokenizer: Tokenizer) -> list[dict[str, Any]]:
     The segments are read back from the ids and labels of the example, so that they show what is trained, not
     what was meant to be.
     """
-    shown = []
-    for part in (TRAIN, VALIDATION):
-        shown += [(part, example) for example in built.examples[part]]
+    shown = [(part, example) for part in (TRAIN, VALIDATION) for example in built.examples.get(part, [])[:PREVIEWED]]
     return [
         {
             "split": part,
@@ -130,11 +87,3 @@ def _texts(ids: list[int], tokenizer: Tokenizer) -> list[str]:
         texts.append(now[len(before) :])
         window, read = read, upto
     return texts
-
-
-def _rank(ordered: Sequence[int], share: float) -> int:
-    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))] if ordered else 0
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.data.example import IGNORED, Example
 from lab.data.rendered import EMPTY_ANSWER, QUESTION_TOO_LONG, TOO_LONG, Rendered, Segment
-from lab.data.tokenizer import Tokenizer, frame_of
+from lab.data.tokenizer import Texts, Tokenizer, frame_of
 
-BATCH = 512
 OPENING = 32  # a plain text is continued from its first quarter, at most this many tokens
 
 _LEADS = ("\n", ":", "0", "é")  # texts to try a continuation behind: one of them joins with no text
@@ -71,6 +70,7 @@ class Encoder:
     ) -> None:
         self.tokenizer = tokenizer
         self.frame = frame_of(tokenizer)
+        self.texts = Texts(tokenizer)
         self.max_length = max_length
         self.completion_only = completion_only
         self.too_long = too_long
@@ -81,16 +81,17 @@ class Encoder:
         text = "".join(segment.text for segment in segments if not segment.trained)
         return self._before(prompt) + self._ids([text], prompt.own_specials)[0]
 
-    def encode_all(
-        self, rows: Sequence[Rendered], on_batch: Callable[[int], None] | None = None
-    ) -> list[Encoded | Dropped]:
-        """Ids and labels of every row, or why it is left out; `on_batch` hears the number of rows done."""
-        results: list[Encoded | Dropped] = []
-        for start in range(0, len(rows), BATCH):
-            results += self._encode_batch(rows[start : start + BATCH])
-            if on_batch:
-                on_batch(len(results))
-        return results
+    def encode_all(self, rows: Sequence[Rendered]) -> list[Encoded | Dropped]:
+        """Ids and labels of every row, or why it is left out. All rows are of one template."""
+        if not rows:
+            return []
+        settled = [self._settled(row) for row in rows]
+        texts = [text for segments in settled for text in _growing(segments)]
+        ids = iter(self._ids(texts, rows[0].own_specials))
+        return [
+            self._joined(row, segments, [next(ids) for _ in segments])
+            for row, segments in zip(rows, settled, strict=True)
+        ]
 
     def example(self, row: Rendered, encoded: Encoded) -> Example:
         """The example that a training takes."""
@@ -104,18 +105,7 @@ class Encoder:
             completion = reference = row.reference[len(prompt) :]
         return Example(prompt, completion, question, reference, ids, encoded.labels, encoded.n_prompt)
 
-    def _encode_batch(self, rows: Sequence[Rendered]) -> list[Encoded | Dropped]:
-        settled = [self._settled(row) for row in rows]
-        texts = [text for segments in settled for text in _growing(segments)]
-        ids = iter(self._ids(texts, rows[0].own_specials))
-        return [
-            self._joined(row, segments, [next(ids) for _ in segments])
-            for row, segments in zip(rows, settled, strict=True)
-        ]
-
-    def _joined(
-        self, row: Rendered, segments: tuple[Segment, ...], growing: list[list[int]]
-    ) -> Encoded | Dropped:
+    def _joined(self, row: Rendered, segments: tuple[Segment, ...], growing: list[list[int]]) -> Encoded | Dropped:
         """Put the ids of a row together; `growing` holds the ids of its text up to the end of each segment.
 
         Where the tokens of the longer text begin with those of the shorter one, they are taken as they are;
@@ -177,15 +167,7 @@ class Encoder:
 
     def _ids(self, texts: list[str], own_specials: bool) -> list[list[int]]:
         # Without own specials "</s>" in somebody's text is five characters, not the end of the answer.
-        batch = self.tokenizer(
-            texts,
-            add_special_tokens=False,
-            split_special_tokens=not own_specials,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )
-        return list(batch["input_ids"])
+        return self.texts.ids(texts, split_specials=not own_specials)
 
     def _continuation(self, text: str, own_specials: bool) -> list[int]:
         # Behind another text a tokenizer that puts a blank before every text (SentencePiece) puts none.

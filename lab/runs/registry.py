@@ -37,6 +37,35 @@ def dataset(identifier: str) -> dict[str, Any]:
     return record
 
 
+def versions(name: str) -> list[dict[str, Any]]:
+    """The records of the data sets with this name, the newest version first."""
+    named = [record for record in datasets() if record.get("name") == name]
+    return sorted(named, key=version_of, reverse=True)
+
+
+def latest_version(name: str) -> dict[str, Any] | None:
+    """The record of the newest version of a data set, with its version; None when nothing is called so."""
+    found = versions(name)
+    return found[0] | {"version": version_of(found[0])} if found else None
+
+
+def version_of(record: dict[str, Any]) -> int:
+    """Which version a record is; one that was prepared before there were versions is the first."""
+    return int(record.get("version") or 1)
+
+
+def used_version(source: str) -> dict[str, Any] | None:
+    """What a run notes about the prepared data set that it learns from; None for a source of another sort."""
+    if not is_id(source):
+        return None
+    try:
+        record = dataset(source)
+    except NotFoundError:  # the worker says so
+        return None
+    told = {"dataset": source, "name": record.get("name", ""), "version": version_of(record)}
+    return told | {"fingerprint": record.get("fingerprint", "")}
+
+
 def name_of(source: str) -> str:
     """What `data.source` is called: a prepared data set's name, a file's name, or the source itself."""
     if not is_id(source):

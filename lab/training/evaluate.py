@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Evaluator:
     def __init__(
         self,
         spec: RunSpec,
-        held_out: list[Example],
+        held_out: Sequence[Example],
         tokenizer: PreTrainedTokenizerBase,
         machine: Machine,
         events: EventWriter,

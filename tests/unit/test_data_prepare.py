@@ -143,6 +143,9 @@ def test_a_prepared_data_set_opens_with_the_figures_it_was_prepared_with(tmp_pat
         "dataset.json",
         "preview.json",
         "lengths.json",
+        "steps.json",
+        "figures.json",
+        "tokens",
     }
     record = registry.dataset(told["dataset"])
     assert (record["id"], record["name"], record["kind"]) == (told["dataset"], "Sums.jsonl", "instruction")
@@ -242,7 +245,7 @@ def test_the_job_reports_its_phases_and_its_result(tmp_path: Path):
     assert registry.dataset(result["dataset"])["options"]["max_length"] == 256
     events, _ = tail_events(job.events_path)
     ended = [event["phase"] for event in events if event["kind"] == "phase" and event["status"] == "end"]
-    assert ended == ["read", "clean", "format", "measure", "write"]
+    assert ended == ["read", "clean", "measure", "split", "write"]
     assert [event["done"] for event in events if event["kind"] == "progress"][-1] == 1.0
 
 

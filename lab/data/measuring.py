@@ -1,0 +1,110 @@
+"""Rows rendered, encoded and counted in chunks, on every processor, in memory that does not grow with lists of ids."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lab.data.example import IGNORED
+from lab.data.rendered import TOO_LONG, Rendered, Unrenderable
+from lab.data.templates import render
+from lab.data.texts import GENERATION, Row, plain_text
+from lab.data.tokenised import Block
+from lab.data.tokens import Dropped, Encoded, Encoder
+
+CHUNK = 512  # rows that one thread takes at once
+
+
+@dataclass
+class Chunk:
+    """What became of some rows after each other: a reason for each ("" for kept), lengths, and the examples.
+
+    `tokens` is the length before it was cut, 0 where it was not measured; `characters` counts the template in.
+    `block` has the kept examples only; it is None for a kind of data whose rows stay as they are.
+    """
+
+    reasons: list[str] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    characters: list[int] = field(default_factory=list)
+    block: Block | None = None
+    cut: int = 0
+
+
+def measure(
+    rows: Sequence[Row], kind: str, template: str, encoder: Encoder, tell: Callable[[int], None]
+) -> Iterator[Chunk]:
+    """Measure all rows; chunks come in the order of the rows, and `tell` hears the number of rows done after each."""
+    threads = processors() if encoder.texts.threads_may_share else 1
+    done = 0
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Chunk]] = deque()
+        starts = iter(range(0, len(rows), CHUNK))
+        try:
+            while True:
+                while len(waiting) < 2 * threads and (start := next(starts, None)) is not None:
+                    waiting.append(pool.submit(_chunk, rows[start : start + CHUNK], kind, template, encoder))
+                if not waiting:
+                    return
+                chunk = waiting.popleft().result()
+                done += len(chunk.reasons)
+                tell(done)
+                yield chunk
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _chunk(rows: Sequence[Row], kind: str, template: str, encoder: Encoder) -> Chunk:
+    if kind not in GENERATION:
+        return _counted(rows, kind, encoder)
+    rendered = [_rendered(row, kind, template, encoder) for row in rows]
+    results = iter(encoder.encode_all([one for one in rendered if isinstance(one, Rendered)]))
+    chunk, kept = Chunk(), []
+    for one in rendered:
+        result = next(results) if isinstance(one, Rendered) else Dropped(one)
+        chunk.reasons.append(result.reason if isinstance(result, Dropped) else "")
+        chunk.tokens.append(result.length)
+        size = sum(len(segment.text) for segment in one.segments) if isinstance(one, Rendered) else 0
+        chunk.characters.append(size)
+        if isinstance(result, Encoded):
+            kept.append(result)
+            chunk.cut += result.cut
+    chunk.block = _block(kept)
+    return chunk
+
+
+def _rendered(row: Row, kind: str, template: str, encoder: Encoder) -> Rendered | str:
+    try:
+        return render(row, kind, template, encoder.tokenizer)
+    except Unrenderable as refusal:
+        return refusal.reason
+
+
+def _block(kept: Sequence[Encoded]) -> Block:
+    lengths = np.array([len(one.input_ids) for one in kept], dtype=np.int64)
+    ids: list[np.ndarray[Any, Any]] = [np.array(one.input_ids, dtype=np.int32) for one in kept]
+    labels = [np.array(one.labels, dtype=np.int32) for one in kept]
+    flat = np.concatenate(labels) if labels else np.zeros(0, np.int32)
+    index = np.array([(one.n_prompt, one.segment, one.length) for one in kept], dtype=np.int32).reshape(-1, 3)
+    return Block(np.concatenate(ids) if ids else np.zeros(0, np.int32), flat != IGNORED, lengths, index)
+
+
+def _counted(rows: Sequence[Row], kind: str, encoder: Encoder) -> Chunk:
+    """Lengths of rows that stay canonical; whatever trains on them cuts at the maximum, or drops here."""
+    texts = [plain_text(row, kind) for row in rows]
+    tokens = [len(ids) for ids in encoder.texts.ids(texts, split_specials=True)]
+    drops = encoder.too_long == "drop" and kind != "extractive-qa"  # a long context is read in windows
+    reasons = [TOO_LONG if drops and count > encoder.max_length else "" for count in tokens]
+    cut = 0 if drops else sum(count > encoder.max_length for count in tokens)
+    return Chunk(reasons, tokens, [len(text) for text in texts], None, cut)
