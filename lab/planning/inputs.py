@@ -46,7 +46,7 @@ class PlanInputs:
 
 def gather(
     spec: RunSpec, facts: ModelFacts, *, examples: int | None = None, mean_tokens: float | None = None,
-    longest_tokens: int | None = None, device: str | None = None, tokens_per_s: float | None = None,
+    longest_tokens: int | None = None, device: str | Hardware | None = None, tokens_per_s: float | None = None,
 ) -> PlanInputs:  # fmt: skip
     """Complete what the caller knows by the spec, the embedded demo, and named assumptions."""
     assumptions: dict[str, dict[str, Any]] = {}
@@ -61,8 +61,12 @@ def gather(
             "value": mean_tokens,
             "source": N_("the maximum length, so an upper bound: the data set is not known yet"),
         }
-    chosen = _device(spec, device)
-    found = find_hardware(device) if device else find_hardware(chosen)
+    if isinstance(device, Hardware):
+        chosen = _device(spec, device.kind)
+        found: Hardware | None = device
+    else:
+        chosen = _device(spec, device)
+        found = find_hardware(device or chosen)
     if tokens_per_s is None and found is not None:
         assumptions["throughput"] = {
             "value": found.peak_flops * found.used_share,

@@ -11,6 +11,7 @@ from typing import Any
 from lab.models import ModelFacts, facts_of
 from lab.planning import batch, compute, lora, memory, rates, steps, warmup
 from lab.planning.footprint import footprint, load_of
+from lab.planning.hardware import Hardware
 from lab.planning.inputs import PlanInputs, gather
 from lab.planning.registry import formula_named
 from lab.planning.verdicts import Verdict, judge
@@ -82,14 +83,14 @@ def plan(
     examples: int | None = None,
     mean_tokens: float | None = None,
     longest_tokens: int | None = None,
-    device: str | None = None,
+    device: str | Hardware | None = None,
     tokens_per_s: float | None = None,
 ) -> Plan:
     """Compute the plan of a spec.
 
     `examples` (training rows) and the lengths in tokens come from a prepared data set and win over
-    `data.examples`; `device` is cpu, a GPU's name or cuda; `tokens_per_s` a measured throughput in place of
-    the assumed one. Raises InputError for a model folder that cannot be used.
+    `data.examples`; `device` is cpu, a GPU's name, cuda, or a device described; `tokens_per_s` a measured throughput
+    in place of the assumed one. Raises InputError for a model folder that cannot be used.
     """
     facts = facts_of(spec.model.source) if facts is None else facts
     given = gather(

@@ -76,7 +76,7 @@ def replanned(made: Plan, changes: dict[str, Any]) -> Plan:
         examples=spec.data.examples if "data.examples" in changes else given.examples,
         mean_tokens=given.mean_tokens if known_length else None,
         longest_tokens=given.longest_tokens if known_length else None,
-        device=given.hardware.id if given.hardware else given.device,
+        device=given.hardware or given.device,
         tokens_per_s=given.tokens_per_s if same_work else None,
     )
 

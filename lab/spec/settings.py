@@ -49,6 +49,8 @@ class Setting:
         """The allowed values in words, in English."""
         if self.kind == "boolean":
             return "true or false"
+        if self.choices and self.kind == "list":
+            return "a list of " + ", ".join(self.choices)
         if self.choices:
             return "one of " + ", ".join(self.choices)
         return _range_in_words(self)
@@ -134,7 +136,7 @@ def _kind(annotation: Any) -> tuple[str, tuple[str, ...], bool]:
     if origin is dict:
         return "mapping", (), False
     if origin is list:
-        return "list", (), False
+        return "list", _kind(arguments[0])[1] if arguments else (), False
     return {int: "integer", float: "number", bool: "boolean"}.get(annotation, "text"), (), False
 
 

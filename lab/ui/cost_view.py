@@ -25,6 +25,7 @@ SOURCES = {
     "share": N_("from the share of the peak"),
 }
 FORMULAS = ("seconds_of_flops", "flop_utilisation", "rental_cost", "energy_kwh")
+_ABSURD = 10.0  # times the peak; more digits say nothing
 _RUNS = 20  # newest runs whose speed is offered
 
 
@@ -127,7 +128,7 @@ def summary(now: Estimate) -> None:
             (_("Device-hours"), number(found.gpu_hours, 1 if (found.gpu_hours or 1) >= 1 else 2), ""),
             (_("Cost"), _dollars(found.cost), _price(found)),
             (_("Energy"), _energy(found.energy_kwh), _("at full power") if found.energy_kwh else ""),
-            (_("Share of the peak"), share(found.used_share, 1), ""),
+            (_("Share of the peak"), _share_in_words(found.used_share), ""),
         ]
     )
     if found.possible is False:
@@ -139,6 +140,12 @@ def summary(now: Estimate) -> None:
             used = formula_named(name)
             st.text(_(used.expression).replace(" x ", " × "))
             st.caption(_("Source: {source}", source=_(used.source)))
+
+
+def _share_in_words(used: float | None) -> str:
+    if used is not None and used > _ABSURD:
+        return _("over {share}", share=share(_ABSURD))
+    return share(used, 1)
 
 
 def too_fast(now: Estimate) -> str:

@@ -17,7 +17,8 @@ from lab.runs.directory import RunDirectory
 from lab.runs.home import is_id
 from lab.spec import RunSpec
 from lab.text import N_
-from lab.ui.machine import memory_limit, planning_device
+from lab.ui import own_gpu
+from lab.ui.machine import GIB, memory_limit, planning_device
 
 HERE = "here"  # the machine that the lab runs on, as opposed to a device of the presets
 
@@ -41,13 +42,17 @@ class Estimate:
 
 
 def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
-    """The estimate for a spec on this machine, or on a device of the hardware presets."""
+    """The estimate for a spec on this machine, on a device of the hardware presets, or on a GPU of one's own."""
     facts, model_error = _facts(spec.model.source)
     known, data_error = _known_data(spec.data.source)
-    where = planning_device(spec.resources.device) if device == HERE else device
-    speed = measured_speed(spec.model.source, spec.method.name, where) if device == HERE else None
-    made = plan(spec, facts=facts, device=where, tokens_per_s=speed, **known)
-    limit = memory_limit(where)
+    if device == own_gpu.CODE:
+        made = plan(spec, facts=facts, device=own_gpu.described() or "cuda", **known)
+        limit: tuple[float | None, str] = (own_gpu.memory_gb() * 1e9 / GIB, own_gpu.name())
+    else:
+        where = planning_device(spec.resources.device) if device == HERE else device
+        speed = measured_speed(spec.model.source, spec.method.name, where) if device == HERE else None
+        made = plan(spec, facts=facts, device=where, tokens_per_s=speed, **known)
+        limit = memory_limit(where)
     made.verdicts.extend([*_too_large(made, limit), *too_long(made)])
     described = made.as_dict()
     ratio = _ratio(facts, spec, described)

@@ -75,6 +75,8 @@ def _draw(setting: Setting, name: str, key: str, options: Sequence[str] | None, 
         st.checkbox(name, **common)
     elif setting.kind == "choice":
         st.selectbox(name, setting.choices, format_func=words.choice, **common)
+    elif setting.kind == "list" and setting.choices:
+        st.multiselect(name, setting.choices, format_func=words.choice, placeholder=_("none"), **common)
     elif options is not None:
         st.selectbox(
             name,
@@ -138,7 +140,7 @@ def _as_typed(setting: Setting, value: Any, options: Sequence[str] | None) -> An
     if setting.kind == "number":
         return _number_text(value)
     if isinstance(value, list):
-        return ", ".join(value)
+        return value if setting.choices else ", ".join(value)
     if isinstance(value, dict):
         return ", ".join(f"{role}: {column}" for role, column in value.items())
     if options is not None:

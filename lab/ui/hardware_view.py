@@ -7,7 +7,7 @@ import re
 import streamlit as st
 
 from lab.planning.hardware import Hardware, hardware
-from lab.ui import cost_view, estimate, fit_view, hardware_chart, plan_findings, plan_view
+from lab.ui import cost_view, estimate, fit_view, hardware_chart, own_gpu, plan_findings, plan_view
 from lab.ui.estimate import Estimate
 from lab.ui.format import gib, number
 from lab.ui.hardware_chart import LINE, Size
@@ -32,15 +32,18 @@ def machines(now: Estimate) -> None:
 
 def device_choice() -> None:
     """This machine, or a device of the hardware presets."""
-    codes = [estimate.HERE, *(code for code, preset in hardware().items() if preset.kind != "cpu")]
+    others = {estimate.HERE: _("this machine"), own_gpu.CODE: _("a GPU that is not in this list")}
+    codes = [*others, *(code for code, preset in hardware().items() if preset.kind != "cpu")]
     st.selectbox(
         _("Plan for"),
         codes,
         key="plan-device",
-        format_func=lambda code: _("this machine") if code == estimate.HERE else hardware()[code].name,
+        format_func=lambda code: others.get(code) or hardware()[code].name,
         help=_("Memory and time are counted for this device."),
         persist_state="session",
     )
+    if st.session_state.get("plan-device") == own_gpu.CODE:
+        own_gpu.inputs()
 
 
 def _against_each(on_gpu: Estimate, now: Estimate) -> None:

@@ -45,6 +45,7 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
 .lab-compare thead th { font-weight: 650; padding-top: 0; }
 .lab-compare tbody th { font-weight: 400; width: 24%; opacity: .8; overflow-wrap: break-word; hyphens: auto; }
 .lab-compare td { width: 38%; font-variant-numeric: tabular-nums; }
+.lab-compare thead td { width: 24%; }
 .lab-compare small { display: block; font-size: .78rem; opacity: .75; }
 .lab-compare a { color: inherit; }
 .lab-wide { overflow-x: auto; }
@@ -68,6 +69,12 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
   .lab-ranges td:nth-of-type(n+2) { grid-column: 1 / -1; }
 }
 @media (max-width: 640px) {
+  .lab-claims tr { display: grid; grid-auto-columns: 1fr; grid-auto-flow: column; }
+  .lab-claims thead td { display: none; }
+  .lab-claims tbody tr { padding: .4rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+  .lab-claims tbody tr > * { border: 0; padding: .1rem .6rem .1rem 0; width: auto; }
+  .lab-claims tbody th { grid-column: 1 / -1; grid-row: 1; font-weight: 650; opacity: 1; }
+  .lab-claims tbody td { grid-row: 2; width: auto; }
   .lab-even, .lab-even tbody, .lab-even tr, .lab-even td, .lab-even tbody th { display: block; min-width: 0; }
   .lab-even thead > tr > *:nth-child(n+2), .lab-even thead > tr > td { display: none; }
   .lab-even tr { padding: .45rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }

@@ -11,7 +11,7 @@ import streamlit as st
 from lab.catalogue.exchange import FORMATS
 from lab.planning.hardware import hardware
 from lab.text import N_
-from lab.ui import estimate
+from lab.ui import estimate, own_gpu
 from lab.ui.language import _
 
 TABS = {
@@ -59,7 +59,9 @@ def _number_in(low: float, high: float) -> Callable[[str], float | None]:
 # Inputs that are no settings of the run: name in the address -> key of the widget, and how its text is read.
 EXTRAS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "tab": (_CODE, _code_of(lambda: list(TABS)[1:])),
-    "device": ("plan-device", _code_of(lambda: list(hardware()))),
+    "device": ("plan-device", _code_of(lambda: [own_gpu.CODE, *hardware()])),
+    "gb": (own_gpu.MEMORY, _number_in(1, 1e4)),
+    "tflops": (own_gpu.SPEED, _number_in(0.1, 1e5)),
     "format": ("plan-format", _code_of(lambda: list(FORMATS)[1:])),
     "instead": ("plan-instead", _number_in(1, 1e8)),
     "step_s": ("plan-step-s", _number_in(1e-4, 1e5)),

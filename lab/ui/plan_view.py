@@ -37,6 +37,7 @@ METHOD = (
 def inputs() -> None:
     """The recipe, your own numbers, and the rest one click away."""
     start_form.recipe_choice()
+    sources.model_field(problem=sources.model_problem())
     length = start_form.length_path()
     forms.group(NUMBERS)
     _length_choice()
@@ -44,8 +45,7 @@ def inputs() -> None:
     with st.expander(_("Warmup, scheduler and regularisation"), icon=":material/show_chart:"):
         shape = [path for path, schedulers in SHAPES.items() if draft.shown("schedule.scheduler") in schedulers]
         forms.group([*SCHEDULE[:2], *shape, *SCHEDULE[2:]])
-    with st.expander(_("Model and method"), icon=":material/tune:"):
-        sources.model_field(problem=sources.model_problem())
+    with st.expander(_("Method and memory"), icon=":material/tune:"):
         forms.group(METHOD)
 
 

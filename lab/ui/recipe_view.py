@@ -76,7 +76,7 @@ def comparison(one: Recipe) -> None:
         }
         drawn = "".join(cells[place] for place, _label, _colour in columns)
         rows += f'<tr><th scope="row">{html.escape(field_name(name))}</th>{drawn}</tr>'
-    st.html(f'<table class="lab-compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
+    st.html(f'<table class="lab-compare lab-claims"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')
 
 
 def checks(one: Recipe) -> None:

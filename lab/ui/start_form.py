@@ -20,11 +20,14 @@ GROUPS = {
     "model": N_("Model"),
     "method": N_("Method"),
     "data": N_("Data"),
+    "preparation": N_("Preparation"),
+    "tasks": N_("Tasks"),
     "schedule": N_("Schedule"),
     "regularisation": N_("Regularisation"),
     "evaluation": N_("Evaluation"),
     "checkpoints": N_("Checkpoints"),
     "resources": N_("Resources"),
+    "speed": N_("Speed"),
     "engine": N_("Engine"),
 }
 
@@ -95,7 +98,7 @@ def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
             default=next(iter(groups)),
             required=True,
             key="expert-group",
-            format_func=lambda group: _(GROUPS.get(group or "", group or "")),
+            format_func=lambda group: _(GROUPS.get(group or "", (group or "").capitalize())),
             label_visibility="collapsed",
         )
         forms.group(groups.get(str(chosen or ""), []), problems=problems)

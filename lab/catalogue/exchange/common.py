@@ -8,7 +8,8 @@ from lab.catalogue.exchange.parts import LeftOut
 from lab.catalogue.exchange.places import Rows, forms
 from lab.planning import Plan
 from lab.planning.schedule import course_of, transformers_scheduler
-from lab.spec import RunSpec
+from lab.runs.home import is_id
+from lab.spec import RunSpec, difference
 from lab.text import N_
 
 OPTIMIZERS = {
@@ -18,6 +19,9 @@ OPTIMIZERS = {
     "adafactor": "adafactor",
     "sgd": "sgd",
 }
+# The parts of a spec that the exports write or speak about one by one.
+_LOOKED_AT = ("model", "method", "data", "preparation", "schedule", "regularisation", "evaluation", "checkpoints",
+              "resources", "engine")  # fmt: skip
 
 
 def title(spec: RunSpec) -> str:
@@ -49,6 +53,7 @@ def never_expressed(spec: RunSpec, tool: str) -> list[LeftOut]:
         ),
         LeftOut("evaluation.max_examples", N_("{tool} reads all held-out rows at each evaluation."), {"tool": tool}),
     ]
+    found += [*preparation(spec, tool), *of_other_parts(spec, tool)]
     if spec.data.encoding:
         found.append(LeftOut("data.encoding", N_("{tool} reads UTF-8; store the file so."), {"tool": tool}))
     if spec.task != "causal-lm":
@@ -70,6 +75,32 @@ def never_expressed(spec: RunSpec, tool: str) -> list[LeftOut]:
     if spec.engine.name in ("ray", "slurm"):
         found.append(LeftOut("engine.name", N_("How {tool} is started is your choice."), {"tool": tool}))
     return found
+
+
+def preparation(spec: RunSpec, tool: str) -> list[LeftOut]:
+    """What the lab does to the rows before they become examples, where that is not done already."""
+    if spec.data.source == "demo" or is_id(spec.data.source):
+        return []  # these rows are the outcome
+    found = [
+        LeftOut(path, N_("{tool} does not do this to the rows: prepare the data here first."), {"tool": tool})
+        for path in difference(RunSpec(), spec)
+        if path.startswith("preparation.") and path != "preparation.steps"
+    ]
+    if spec.preparation.steps:
+        sentence = N_("{tool} does not clean the rows ({steps}): prepare the data here first.")
+        found.insert(
+            0, LeftOut("preparation.steps", sentence, {"tool": tool, "steps": ", ".join(spec.preparation.steps)})
+        )
+    return found
+
+
+def of_other_parts(spec: RunSpec, tool: str) -> list[LeftOut]:
+    """What was changed in a part of the spec that no export looks at."""
+    return [
+        LeftOut(path, N_("{tool} is not told about this: it has no setting of the same meaning."), {"tool": tool})
+        for path in difference(RunSpec(), spec)
+        if "." in path and path.partition(".")[0] not in _LOOKED_AT
+    ]
 
 
 def devices(spec: RunSpec, command: str) -> list[LeftOut]:

@@ -10,7 +10,7 @@ import pprint
 from importlib import metadata
 from typing import Any
 
-from lab.catalogue.exchange.common import OPTIMIZERS, scheduler
+from lab.catalogue.exchange.common import OPTIMIZERS, of_other_parts, preparation, scheduler
 from lab.catalogue.exchange.parts import Export, LeftOut, wrapped
 from lab.catalogue.exchange.places import Rows, forms, model_of
 from lab.planning import Plan
@@ -168,8 +168,7 @@ def _left_out(spec: RunSpec, rows: Rows) -> list[LeftOut]:
         )  # fmt: skip
     if spec.data.packing:
         found.append(LeftOut("data.packing", N_("The script fills batches up instead of packing examples.")))
-    if spec.data.source != "demo" and not rows.has_split:
-        found.append(LeftOut("data.source", N_("The script takes the rows as they are: it removes no duplicates.")))
+    found += [*preparation(spec, "The script"), *of_other_parts(spec, "The script")]
     if spec.evaluation.review_prompts:
         found.append(LeftOut("evaluation.review_prompts", N_("The script prints answers, it scores and keeps none.")))
     if spec.resources.devices > 1:
