@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lab.data.build import Built
-from lab.data.findings import findings
+from lab.data.remarks import findings
 from lab.data.padding import padded, padded_packed
 from lab.data.split import TRAIN
 from lab.data.texts import Row
