@@ -1,0 +1,84 @@
+"""The settings of `speed`: what makes a run faster without changing what it learns; all off is the plain path."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from lab.spec.declare import setting
+from lab.spec.parts.part import Part
+from lab.text import N_
+
+
+class SpeedSpec(Part):
+    """What makes a run faster without changing what it learns. Switched off, each gives way to the plain path."""
+
+    padding_free: Literal["auto", "on", "off"] = setting(
+        "auto",
+        N_("Without padding"),
+        N_("Examples stand one after the other in a row; where the model does not allow it, auto pads and on refuses."),
+        source="measured: benchmarks/README.md",
+    )
+    tokens_per_pass: int | None = setting(
+        None,
+        N_("Tokens per pass"),
+        N_(
+            "Real tokens that go through the model at once when nothing is padded; empty lets the memory plan decide. "
+            "The examples of an update stay the same."
+        ),
+        unit=N_("tokens"),
+        minimum=16,
+        maximum=1_048_576,
+    )
+    label_loss: bool = setting(
+        True, N_("Loss on label tokens"), N_("The head scores only tokens that are trained, where TRL scores all.")
+    )
+    fused_lora: bool = setting(
+        True, N_("Fused LoRA"), N_("Layer and adapter in one step with a backward pass of its own.")
+    )
+    auto_checkpointing: bool = setting(
+        True,
+        N_("Checkpointing when needed"),
+        N_("Recompute activations when the memory plan says that the run would not fit otherwise."),
+    )
+    low_precision_weights: bool = setting(
+        True, N_("Frozen weights in bf16"), N_("On a GPU that computes in bf16; trained weights stay in fp32.")
+    )
+    activation_swap: bool = setting(
+        True,
+        N_("Fused GELU"),
+        N_("The same activation of GPT-2 as one kernel in place of eight; the results differ by 2e-7."),
+    )
+    fused_kernels: bool = setting(
+        True, N_("Fused kernels"), N_("Norm, rope and SwiGLU of liger-kernel, on a GPU where it is installed.")
+    )
+    dequantise: bool = setting(
+        True,
+        N_("Dequantise at load"),
+        N_("Weights rounded to NF4 are kept in bf16 when that fits: the same values without unpacking at each step."),
+    )
+    async_input: bool = setting(
+        True, N_("Input beside the training"), N_("Batches are made by another process while the GPU computes.")
+    )
+    cpu_products: bool = setting(
+        True,
+        N_("Faster products on a CPU"),
+        N_("Products in fp32 go through oneDNN; the error stays at 3e-7."),
+    )
+    compile: bool = setting(
+        False,
+        N_("Compile the blocks"),
+        N_("torch.compile for the blocks of the model; minutes at the start, so only for long runs on a GPU."),
+    )
+    standby: bool = setting(
+        True,
+        N_("Warm worker"),
+        N_("Start in a worker that has already imported the libraries, where one is waiting."),
+    )
+
+
+# Every switch off: padded batches, TRL's loss, PEFT's layers. What the faster paths are held against.
+PLAIN: dict[str, Any] = {
+    "speed.padding_free": "off",
+    "speed.tokens_per_pass": None,
+    **{f"speed.{name}": False for name, field in SpeedSpec.model_fields.items() if field.annotation is bool},
+}
