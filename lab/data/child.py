@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.data import limits
-from lab.data.roles import TRAINABLE
 from lab.data.survey import Survey, survey
 from lab.errors import InputError, LabError
 from lab.text import N_
+
+# What a request may say about a file; what it does not say is found.
+SAID = ("name", "encoding", "delimiter", "quote", "text_unit", "format", "mapping", "kind")
 
 
 def main() -> None:
@@ -38,20 +40,20 @@ def main() -> None:
 
 
 def inspect(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `data inspect --json` prints, for {"path"} and, if wanted, "name", "encoding", "mapping", "kind".
+    """What `data inspect --json` prints, for {"path"} and, if wanted, what is said of the file (`SAID`).
 
-    With "lenient", a file without a known column is described as well, with the kind null: for a form in
-    which somebody says which column is which.
+    "labels" counts labels where the kind has them. With "lenient", a file without a known column is described as
+    well, with the kind null: for a form in which somebody says which column is which.
     """
     found = survey(request["path"], **_said(request), lenient=bool(request.get("lenient")))
-    return _described(found) | {"examples": found.examples, "trainable": found.trainable}
+    dropped = dict(found.dropped)
+    return _described(found) | {"examples": found.examples, "trainable": found.trainable, "dropped": dropped}
 
 
 def rows(request: Mapping[str, Any]) -> dict[str, Any]:
     """Write the canonical rows of the file at "path" to the new file "to", one JSON object a line.
 
-    Answers what `inspect` does, without examples, and "dropped" and "has_split". Raises InputError for a kind
-    that is not trained on.
+    Answers what `inspect` does, without examples, and "has_split". Raises InputError.
     """
     descriptor = os.open(request["to"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -60,8 +62,6 @@ def rows(request: Mapping[str, Any]) -> dict[str, Any]:
             **_said(request),
             write=lambda row: _put(file, row),
         )
-    if not found.trainable:
-        raise _not_trained_on(found)
     return _described(found) | {"dropped": dict(found.dropped), "has_split": found.has_split}
 
 
@@ -70,7 +70,7 @@ def _put(file: Any, row: dict[str, Any]) -> None:
 
 
 def _said(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: request[name] for name in ("name", "encoding", "mapping", "kind") if request.get(name)}
+    return {name: request[name] for name in SAID if request.get(name)}
 
 
 def _described(found: Survey) -> dict[str, Any]:
@@ -80,24 +80,18 @@ def _described(found: Survey) -> dict[str, Any]:
         "encoding": table.encoding.removesuffix("-sig"),
         "bom": table.encoding.endswith("-sig"),
         "delimiter": table.delimiter or None,
+        "quote": table.quote or None,
+        "text_unit": table.text_unit or None,
+        "counted": table.counted,
         "kind": found.found.kind if found.found else None,
         "rows": found.rows,
-        "columns": table.columns,
+        "columns": [*table.columns, *(name for name in found.nested if name not in table.columns)],
         "mapping": found.found.mapping if found.found else {},
         "split": found.found.split if found.found and found.has_split else None,
+        "labels": dict(found.labels.most_common()) if found.labels else None,
+        "tag_scheme": (found.found.scheme or None) if found.found else None,
         "problems": [problem.as_dict() for problem in table.problems],
     }
-
-
-def _not_trained_on(found: Survey) -> InputError:
-    kind = found.found.kind if found.found else ""
-    return found.text.refusal(
-        N_("The file holds data of the kind {kind}; this version of the lab does not train on it yet."),
-        allowed=N_("Allowed: {choices}."),
-        next=N_("Say which columns are prompt and completion, to train on it as text."),
-        kind=kind,
-        choices=", ".join(TRAINABLE),
-    )
 
 
 def _too_much(request: Mapping[str, Any]) -> InputError:

@@ -1,4 +1,4 @@
-"""From bytes to lines of text: the kind of file, its encoding, and the line of a byte that does not fit."""
+"""A person's file before it is read: its format, its encoding, and its lines as text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.data import limits
+from lab.data.encodings import LOOKED_AT, marked, suggested
+from lab.data.foreign import what_it_is
+from lab.data.said import Said
 from lab.errors import InputError
 from lab.text import N_
 
@@ -20,73 +23,40 @@ FORMATS = {
     ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".txt": "txt",
+    ".md": "txt",
+    ".conll": "conll",
+    ".conllu": "conll",
+    ".iob": "conll",
+    ".bio": "conll",
+    ".zip": "zip",
 }
-
-# Encodings that a person may name. UTF-8, and UTF-16 or UTF-32 with a byte order mark, are found without
-# help.
-ENCODINGS = (
-    *(
-        "utf-8",
-        "utf-16",
-        "utf-16-le",
-        "utf-16-be",
-        "utf-32",
-        "cp1252",
-        "latin-1",
-        "iso-8859-2",
-        "iso-8859-15",
-    ),
-    *(
-        "mac-roman",
-        "cp437",
-        "cp850",
-        "cp1250",
-        "cp1251",
-        "koi8-r",
-        "gb18030",
-        "big5",
-        "shift_jis",
-        "euc-jp",
-        "euc-kr",
-    ),
-)
-
-# (offset, first bytes, what it is): formats that a suffix may hide.
-_FOREIGN = (
-    (0, b"\x1f\x8b", "gzip archive"),
-    (0, b"PK\x03\x04", "zip archive (an Excel workbook is one, too)"),
-    (0, b"PK\x05\x06", "zip archive"),
-    (0, b"BZh", "bzip2 archive"),
-    (0, b"\xfd7zXZ", "xz archive"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd archive"),
-    (0, b"7z\xbc\xaf", "7z archive"),
-    (0, b"Rar!", "rar archive"),
-    (257, b"ustar", "tar archive"),
-    (0, b"PAR1", "Parquet file"),
-    (0, b"ARROW1", "Arrow file"),
-    (0, b"%PDF", "PDF document"),
-    (0, b"\xd0\xcf\x11\xe0", "old Office document"),
-    (0, b"SQLite format 3", "SQLite database"),
-    (0, b"\x80\x02", "Python pickle"),
-    (0, b"\x80\x04", "Python pickle"),
-)
-_MARKS = (
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-)
+_ALLOWED = N_("Allowed: .csv, .tsv, .json, .jsonl, .parquet, .txt, .md, .conll, .conllu, .iob, and .zip of folders.")
+_MAGIC = {"parquet": b"PAR1", "zip": b"PK"}
 
 
 @dataclass(frozen=True)
-class Text:
-    """A file that is text: where it is, what it is called in sentences, its format and its encoding."""
+class File:
+    """A file that may be read: where it is, what it is called in sentences, its format, and what was said of it."""
 
     path: Path
     name: str
     format: str
-    encoding: str
+    said: Said
+    encoding: str = ""
+
+    def refusal(self, sentence: str, line: int | None = None, /, **values: object) -> InputError:
+        """The error for this file; `line` counts from 1. `allowed` and `next` may be given as sentences."""
+        where = f"{self.name}:{line}" if line else self.name
+        allowed, way_out = str(values.pop("allowed", "")), str(values.pop("next", ""))
+        values |= {"line": line} if line else {}
+        return InputError(sentence, where=where, allowed=allowed, next=way_out, **values)
+
+
+@dataclass(frozen=True)
+class Text(File):
+    """A file that is text in one encoding."""
 
     def lines(self) -> Iterator[str]:
         """Its physical lines, with their ends. Raises InputError for the first line that is no text."""
@@ -108,13 +78,6 @@ class Text:
                 )
             yield line
 
-    def refusal(self, sentence: str, line: int | None = None, /, **values: object) -> InputError:
-        """The error for this file; `line` counts from 1. `allowed` and `next` may be given as sentences."""
-        where = f"{self.name}:{line}" if line else self.name
-        allowed, way_out = str(values.pop("allowed", "")), str(values.pop("next", ""))
-        values |= {"line": line} if line else {}
-        return InputError(sentence, where=where, allowed=allowed, next=way_out, **values)
-
     def _lines_by_byte(self) -> Iterator[str]:
         """Lines of an encoding in which a line ends with the byte 10 and nothing else has it."""
         encoding = self.encoding.removesuffix("-sig")
@@ -127,7 +90,8 @@ class Text:
                 try:
                     yield line.decode(encoding)
                 except UnicodeDecodeError as error:
-                    raise self._undecodable(number, line[error.start], error.start + 1) from None
+                    sample = line + file.read(LOOKED_AT)
+                    raise self._undecodable(number, line[error.start], error.start + 1, sample) from None
 
     def _wide_lines(self) -> Iterator[str]:
         """Lines of UTF-16 or UTF-32."""
@@ -150,7 +114,7 @@ class Text:
                     break
         return line
 
-    def _undecodable(self, line: int, byte: int | None = None, column: int = 0) -> InputError:
+    def _undecodable(self, line: int, byte: int | None = None, column: int = 0, sample: bytes = b"") -> InputError:
         if byte is None or not self.encoding.startswith("utf-8"):
             return self.refusal(
                 N_("Line {line} is not {encoding} text."),
@@ -158,42 +122,41 @@ class Text:
                 next=N_("Name another encoding, or save the file as UTF-8."),
                 encoding=self.encoding,
             )
+        likely = suggested(sample)
         return self.refusal(
             N_("Line {line} is not UTF-8 text: byte {byte} at position {column}."),
             line,
             allowed=N_("UTF-8 and UTF-16 are recognised."),
-            next=N_("Save the file as UTF-8, or name its encoding, such as cp1252 (Windows programs)."),
+            next=N_("It looks like {suggested}: name that encoding if it is, or save the file as UTF-8.")
+            if likely
+            else N_("Save the file as UTF-8, or name its encoding, such as cp1252 (Windows programs)."),
             byte=f"0x{byte:02x}",
             column=column,
+            suggested=likely,
         )
 
 
-def open_text(path: str | Path, *, name: str = "", encoding: str = "") -> Text:
-    """Look at a file without reading it: its format by its suffix, its encoding by its first bytes or as
-    named.
+def open_file(path: str | Path, *, name: str = "", said: Said | None = None) -> File:
+    """Look at a file without reading it: its format by its suffix, its encoding by its first bytes or as said.
 
-    `name` is what sentences call it. Raises InputError for what is missing, empty, too large, or no text
-    file.
+    `name` is what sentences call it. Returns a `Text` for the formats that are text. Raises InputError for what
+    is missing, empty, too large, or of no known format.
     """
-    path = Path(path)
+    path, said = Path(path), said or Said()
     name = name or path.name
     size = _regular_size(path, name)
     with open(path, "rb") as file:
         head = file.read(512)
-    _refuse_foreign(head, name)
-    form = FORMATS.get(path.suffix.lower())
-    if form is None:
-        raise InputError(
-            N_("{name} has no format that the lab reads."),
-            where=name,
-            allowed=N_("Allowed: .csv, .tsv, .json, .jsonl."),
-            next=N_("Save the data in one of these formats."),
-            name=name,
-        )
-    text = Text(path, name, form, _encoding(head, encoding, name))
+    form = FORMATS.get(path.suffix.lower(), "")
+    _check_format(form, head, name)
+    if form in _MAGIC:
+        found = File(path, name, form, said)
+    else:
+        form = said.format or form
+        found = Text(path, name, form, said, said.encoding or marked(head) or "utf-8")
     limit = limits.JSON_BYTES if form == "json" else limits.FILE_BYTES
     if size > limit:
-        raise text.refusal(
+        raise found.refusal(
             N_("{name} has {size:.1f} GiB."),
             allowed=N_("Allowed: up to {limit:g} GiB."),
             next=N_("Split the file, or write it as JSONL.") if form == "json" else N_("Split the file."),
@@ -201,7 +164,7 @@ def open_text(path: str | Path, *, name: str = "", encoding: str = "") -> Text:
             size=size / 2**30,
             limit=limit / 2**30,
         )
-    return text
+    return found
 
 
 def _regular_size(path: Path, name: str) -> int:
@@ -211,6 +174,7 @@ def _regular_size(path: Path, name: str) -> int:
         raise InputError(
             N_("The file {name} cannot be read: {why}."),
             where=name,
+            next=N_("Check the path and that you may read it."),
             name=name,
             why=error.strerror or "unknown",
         ) from None
@@ -218,38 +182,40 @@ def _regular_size(path: Path, name: str) -> int:
         raise InputError(
             N_("{name} is not a file."),
             where=name,
-            next=N_("Name one CSV, TSV, JSON or JSONL file."),
+            allowed=_ALLOWED,
+            next=N_("Name one file, not a folder."),
             name=name,
         )
     if facts.st_size == 0:
-        raise InputError(
-            N_("The file {name} is empty."), where=name, next=N_("Choose a file with rows."), name=name
-        )
+        raise InputError(N_("The file {name} is empty."), where=name, next=N_("Choose a file with rows."), name=name)
     return facts.st_size
 
 
-def _refuse_foreign(head: bytes, name: str) -> None:
-    for offset, magic, what in _FOREIGN:
-        if head[offset : offset + len(magic)] == magic:
-            raise InputError(
-                N_("{name} is a {what}, not the text that the lab reads."),
-                where=name,
-                allowed=N_("Allowed: .csv, .tsv, .json, .jsonl."),
-                next=N_("Unpack or convert it first, and give the file inside."),
-                name=name,
-                what=what,
-            )
-
-
-def _encoding(head: bytes, given: str, name: str) -> str:
-    given = given.strip().lower().replace("_", "-").replace("shift-jis", "shift_jis")
-    if given and given not in ENCODINGS:
+def _check_format(form: str, head: bytes, name: str) -> None:
+    magic = _MAGIC.get(form, b"")
+    if magic and not head.startswith(magic):
         raise InputError(
-            N_("The lab does not know the encoding {encoding}."),
+            N_("{name} does not begin as a {format} file does."),
             where=name,
-            allowed=N_("Allowed: {choices}."),
-            encoding=given,
-            choices=", ".join(ENCODINGS),
+            next=N_("Give the file the suffix of what it is, such as .csv."),
+            name=name,
+            format=form,
         )
-    marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "")
-    return given or marked or "utf-8"
+    what = "" if magic else what_it_is(head)
+    if what:
+        raise InputError(
+            N_("{name} is a {what}, not what its name says."),
+            where=name,
+            allowed=_ALLOWED,
+            next=N_("Unpack or convert it first, and give the file inside."),
+            name=name,
+            what=what,
+        )
+    if not form:
+        raise InputError(
+            N_("{name} has no format that the lab reads."),
+            where=name,
+            allowed=_ALLOWED,
+            next=N_("Save the data in one of these formats."),
+            name=name,
+        )

@@ -15,7 +15,10 @@ from lab.data.options import Options
 from lab.data.tokenised import FORMAT, Array
 
 # Their effect is in the rows or in the tokenizer's own fingerprint, or they shape no example.
-_OUTSIDE = ("model", "revision", "columns", "encoding", "kind", "batch", "packing")
+_OUTSIDE = (
+    *("model", "revision", "columns", "kind", "batch", "packing"),
+    *("encoding", "delimiter", "quote", "text_unit", "format"),
+)
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path | None = None) -> tuple[str, Array]:

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lab.data.nested import nested_columns, pick
 from lab.data.roles import KINDS, SPLIT, Kind, Role, folded, kinds_named
+from lab.data.strict_json import decode_cell
+from lab.data.tags import scheme_of
 from lab.errors import InputError
 from lab.text import N_
 
@@ -20,29 +23,31 @@ _MANY = 20  # rows at least, to tell labels from texts by their values
 
 @dataclass(frozen=True)
 class Found:
-    """A kind and its mapping, role -> column; `split` is the column that names a row's part, or empty."""
+    """A kind and its mapping, role -> column, which may be a dotted name; `split` is the column that names a row's
+    part, or empty; `scheme` is that of the tags of words (see `lab.data.tags`).
+    """
 
     kind: str
     mapping: dict[str, str]
     split: str = ""
+    scheme: str = ""
 
 
-def find(
-    columns: Sequence[str], rows: Sequence[Row], mapping: Mapping[str, str], kind: str = ""
-) -> Found | None:
+def find(columns: Sequence[str], rows: Sequence[Row], mapping: Mapping[str, str], kind: str = "") -> Found | None:
     """The kind of data in `rows` (a sample) and the columns' roles; None when no kind fits.
 
     `mapping` (role -> column) and `kind` are what a person has said; they are kept and completed. Names are
-    compared whole, so that "context" is never taken for "text". Raises InputError for a role, column or kind
-    that is not there.
+    compared whole, so that "context" is never taken for "text". What is nested goes by dotted names. Raises
+    InputError for a role, column or kind that is not there.
     """
+    columns = [*columns, *nested_columns(rows)] if rows else columns
     said = {role: _column(columns, column) for role, column in mapping.items() if column}
     split = said.pop("split", "") or _named(SPLIT, columns, rows, taken=set(said.values()))
     _check_roles(said, kind)
     for candidate in kinds_named(kind) if kind else KINDS:
         found = _roles_of(candidate, columns, rows, said)
         if found is not None:
-            return Found(candidate.name, found, split)
+            return Found(candidate.name, found, split, _scheme(found, rows))
     return None if kind or said else _labels_by_values(columns, rows, split)
 
 
@@ -64,7 +69,9 @@ def _roles_of(
 
 
 def _named(role: Role, columns: Sequence[str], rows: Sequence[Row], taken: set[str]) -> str:
-    free = {folded(column): column for column in reversed(columns) if column not in taken}
+    free = {folded(column.rpartition(".")[2]): column for column in reversed(columns) if "." in column}
+    free |= {folded(column): column for column in reversed(columns)}
+    free = {name: column for name, column in free.items() if column not in taken}
     for name in role.names:
         if name in free and holds(role.holds, free[name], rows):
             return free[name]
@@ -80,18 +87,29 @@ def holds(what: str, column: str, rows: Sequence[Row]) -> bool:
     """Whether the values of a column in the sampled rows are of one sort; a column without values may hold
     anything.
     """
-    values = [value for row in rows if (value := row.get(column)) is not None]
+    values = [value for row in rows if (value := pick(row, column)) is not None]
     if what == "any" or not values:
         return True
     if what == "messages":
         return all(isinstance(value, list) or str(value).lstrip().startswith("[{") for value in values[:20])
     if what == "list":
-        return all(isinstance(value, list | dict) for value in values[:20])
+        return all(isinstance(value, list | dict) or _is_list(value) for value in values[:20])
     if what == "truth":
-        return all(
-            isinstance(value, bool) or value in (0, 1, "true", "false", "True", "False") for value in values
-        )
+        return all(isinstance(value, bool) or value in (0, 1, "true", "false", "True", "False") for value in values)
     return not isinstance(values[0], list | dict | bool)
+
+
+def _is_list(cell: Any) -> bool:
+    """Whether a cell of a CSV file holds a JSON list or object."""
+    return isinstance(cell, str) and cell[:1] in ("[", "{") and isinstance(decode_cell(cell), list | dict)
+
+
+def _scheme(mapping: Mapping[str, str], rows: Sequence[Row]) -> str:
+    if "tags" not in mapping:
+        return ""
+    values = [pick(row, mapping["tags"]) for row in rows]
+    lists = [decode_cell(value) if isinstance(value, str) else value for value in values]
+    return scheme_of([str(tag) for tag in tags] for tags in lists if isinstance(tags, list))
 
 
 def _labels_by_values(columns: Sequence[str], rows: Sequence[Row], split: str) -> Found | None:
@@ -101,7 +119,7 @@ def _labels_by_values(columns: Sequence[str], rows: Sequence[Row], split: str) -
     pair = [column for column in columns if column != split]
     if len(pair) != 2 or len(rows) < _MANY:
         return None
-    different = {column: len({str(row.get(column)) for row in rows}) for column in pair}
+    different = {column: len({str(pick(row, column)) for row in rows}) for column in pair}
     label, text = sorted(pair, key=different.__getitem__)
     if different[label] <= _FEW and different[text] > len(rows) // 2:
         return Found("classification", {"text": text, "label": label}, split)
@@ -148,15 +166,12 @@ def unknown_columns(columns: Sequence[str], rows: Sequence[Row], name: str) -> I
     """The error for a file whose columns' names tell nothing; it suggests the two columns with the longest
     texts.
     """
-    size = {column: sum(len(str(row.get(column) or "")) for row in rows) for column in columns}
+    size = {column: sum(len(str(pick(row, column) or "")) for row in rows) for column in columns}
     texts = [column for column in columns if holds("text", column, rows)]
     longest = sorted(texts, key=size.__getitem__)[-2:]
     prompt, completion = sorted(longest, key=columns.index) if len(longest) == 2 else ("...", "...")
     return InputError(
-        N_(
-            "The names of the columns of {name} do not tell which is the question and which the answer: "
-            "{columns}."
-        ),
+        N_("The names of the columns of {name} do not tell which is the question and which the answer: {columns}."),
         where=name,
         allowed=N_(
             "Known are instruction, input, output; question, answer; prompt, completion; messages; text; "

@@ -7,6 +7,12 @@ COLUMNS = 500
 CELL_CHARACTERS = 1_000_000
 LINE_CHARACTERS = 16 * 2**20
 DEPTH = 64
+RAGGED_SHARE = 0.01  # of the rows of a CSV file may have another number of cells; they are left out and counted
+DECODED_BYTES = 2 * 2**30  # of a Parquet file or of the texts in a zip, whatever its size on disk
+ARCHIVE_MEMBERS = 100_000
+ARCHIVE_RATIO = 100  # bytes unpacked for one byte packed
+SENTENCE_WORDS = 100_000  # of a CoNLL file
+LABELS = 1000  # different ones; beyond, a column holds no labels
 
 # Of the process that reads: see `lab.runs.child.ask`.
 MEMORY_BYTES = 3 * 2**30

@@ -14,8 +14,9 @@ class Options:
     """The settings that decide which examples come out; names and meanings as in `lab.spec`.
 
     `columns` maps roles to columns and `kind` names the kind of data; empty, both are found. `encoding` is
-    needed for a file that is neither UTF-8 nor UTF-16. `batch` (rows) and `packing` shape no example: the
-    figures about padding are computed for them.
+    needed for a file that is neither UTF-8 nor UTF-16; it, `delimiter`, `quote`, `text_unit` and `format` say how
+    the file is read (`lab.data.said`), empty where that is to be found. `batch` (rows) and `packing` shape
+    no example: the figures about padding are computed for them.
     """
 
     template: str = "auto"
@@ -29,6 +30,10 @@ class Options:
     columns: dict[str, str] = field(default_factory=dict)
     kind: str = ""
     encoding: str = ""
+    delimiter: str = ""
+    quote: str = ""
+    text_unit: str = ""
+    format: str = ""
     preparation: PreparationSpec = field(default_factory=PreparationSpec)
     batch: int = 4
     packing: bool = False
@@ -66,7 +71,7 @@ class Options:
         tree["preparation"] = given.get("preparation", {})
         tree["schedule"] = {"per_device_batch": given["batch"]} if "batch" in given else {}
         options = cls.of_spec(build(tree | ({"seed": given["seed"]} if "seed" in given else {})))
-        return replace(options, **{name: given[name] for name in ("kind", "encoding") if name in given})
+        return replace(options, **{name: given[name] for name in _OF_THE_FILE if name in given})
 
     def as_dict(self) -> dict[str, Any]:
         """The options as JSON."""
@@ -75,3 +80,4 @@ class Options:
 
 
 _IN_DATA = ("template", "max_length", "too_long", "completion_only", "validation_share", "packing")
+_OF_THE_FILE = ("kind", "encoding", "delimiter", "quote", "text_unit", "format")

@@ -24,7 +24,7 @@ class Reading:
 
 
 def inspect(path: str | Path, **said: Any) -> dict[str, Any]:
-    """What `data inspect --json` prints; `said` may name encoding, mapping, kind, name and lenient.
+    """What `data inspect --json` prints; `said` may name lenient and what `lab.data.child.SAID` lists.
 
     Raises InputError for a file that cannot be used.
     """
@@ -36,7 +36,10 @@ def read(path: str | Path, options: Options, folder: Path, *, name: str = "") ->
     written = folder / ".canonical.jsonl"
     written.unlink(missing_ok=True)
     request = {"do": "rows", "path": _absolute(path), "to": str(written.absolute()), "name": name}
-    said = {"mapping": options.columns, "kind": options.kind, "encoding": options.encoding}
+    said = {
+        field: getattr(options, field) for field in ("kind", "encoding", "delimiter", "quote", "text_unit", "format")
+    }
+    said["mapping"] = options.columns
     size = {"file": 2 * limits.FILE_BYTES}
     try:
         facts = ask(CHILD, request | said, timeout_s=limits.WALL_SECONDS, limits=size)

@@ -16,6 +16,13 @@ QUESTION_TOO_LONG = N_("question too long")
 NO_ASSISTANT = N_("no assistant turn")
 UNKNOWN_ROLE = N_("unknown role")
 NOT_MESSAGES = N_("not a list of messages of text")
+OTHER_WIDTH = N_("another number of cells than there are columns")
+TAGS_DIFFER = N_("another number of tags than words")
+NOT_WORDS = N_("not a list of words with a tag each")
+NOT_IN_CONTEXT = N_("answer not at its place in the context")
+NO_ANSWER = N_("no answer, and not marked as impossible")
+SAME_ANSWERS = N_("both answers are the same")
+NOT_A_PAIR = N_("no two answers to one question")
 CONTROL_TOKEN = N_("contains a control token of the model")
 TEMPLATE_REFUSES = N_("refused by the chat template")
 REASONS = (
@@ -28,6 +35,13 @@ REASONS = (
     NO_ASSISTANT,
     UNKNOWN_ROLE,
     NOT_MESSAGES,
+    OTHER_WIDTH,
+    TAGS_DIFFER,
+    NOT_WORDS,
+    NOT_IN_CONTEXT,
+    NO_ANSWER,
+    SAME_ANSWERS,
+    NOT_A_PAIR,
     CONTROL_TOKEN,
     TEMPLATE_REFUSES,
 )

@@ -6,7 +6,11 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-TRAINABLE = ("instruction", "question-answer", "prompt-completion", "messages", "text")
+# Every kind that the readers write; which task trains on which kind is the task's to say.
+TRAINABLE = (
+    *("instruction", "question-answer", "prompt-completion", "messages", "text"),
+    *("classification", "token-classification", "extractive-qa", "preference"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,15 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 _QUESTION = _names("question questions questiontext questionbody questiontitle query requete demande q")
-_ANSWER = _names(
-    "answer answers reponse reponses response responses answertext answerbody solution output sortie a"
-)
+_ANSWER = _names("answer answers reponse reponses response responses answertext answerbody solution output sortie a")
 _CONTEXT = _names("context contexte passage document")
-_OUTPUT = _names(
-    "output outputs sortie sorties response responses reponse reponses answer target cible completion"
-)
+_OUTPUT = _names("output outputs sortie sorties response responses reponse reponses answer target cible completion")
 _MESSAGES = _names("messages conversations conversation dialogue dialog discussion chat turns echanges")
-_TEXT = _names(
-    "text texte content contenu document article body sentence phrase review tweet avis commentaire story"
-)
-_LABEL = _names(
-    "label labels etiquette etiquettes classe class category categorie sentiment intent polarity polarite"
-)
+_TEXT = _names("text texte content contenu document article body sentence phrase review tweet avis commentaire story")
+_LABEL = _names("label labels etiquette etiquettes classe class category categorie sentiment intent polarity polarite")
+
+_DESIRED = _names("label kto thumbsup desired desirable")
+_SYSTEM = Role("system", _names("system systemprompt systeme"), needed=False)
 
 # A row may name its own part of a split.
 SPLIT = Role("split", _names("split partition subset"), needed=False, holds="any")
@@ -71,20 +70,32 @@ KINDS = (
                 needed=False,
                 holds="any",
             ),
+            _SYSTEM,
         ),
     ),
     Kind(
         "preference",
         (
             Role("messages", _MESSAGES, holds="messages"),
-            Role("label", _names("label kto thumbsup"), holds="truth"),
+            Role("label", _DESIRED, holds="truth"),
+            _SYSTEM,
+        ),
+    ),
+    Kind(
+        "preference",
+        (
+            Role("prompt", _names("prompt invite amorce"), holds="any"),
+            Role("completion", _names("completion response reponse suite"), holds="any"),
+            Role("label", _DESIRED, holds="truth"),
+            _SYSTEM,
         ),
     ),
     Kind(
         "messages",
         (
             Role("messages", _MESSAGES, holds="messages"),
-            Role("system", _names("system systemprompt"), needed=False),
+            _SYSTEM,
+            Role("tools", _names("tools functions outils"), needed=False, holds="any"),
         ),
     ),
     Kind(
@@ -100,6 +111,8 @@ KINDS = (
             Role("context", _CONTEXT),
             Role("question", _QUESTION),
             Role("answers", _names("answers answer reponses"), holds="list"),
+            Role("id", _names("id questionid qid identifiant"), needed=False),
+            Role("impossible", _names("isimpossible impossible"), needed=False, holds="truth"),
         ),
     ),
     Kind(
@@ -121,7 +134,22 @@ KINDS = (
             Role("completion", _names("completion completions suite") + _OUTPUT + _names("snippet code")),
         ),
     ),
-    Kind("classification", (Role("text", _TEXT), Role("label", _LABEL, holds="any"))),
+    Kind(
+        "classification",
+        (
+            Role("text", _names("sentence1 premise question1 text1 texta phrase1")),
+            Role("text_pair", _names("sentence2 hypothesis question2 text2 textb phrase2")),
+            Role("label", _LABEL, holds="any"),
+        ),
+    ),
+    Kind(
+        "classification",
+        (
+            Role("text", _TEXT),
+            Role("text_pair", _names("textpair"), needed=False),
+            Role("label", _LABEL, holds="any"),
+        ),
+    ),
     Kind("text", (Role("text", _TEXT),)),
 )
 
@@ -143,6 +171,4 @@ def known_name(name: str) -> bool:
     return folded(name) in _KNOWN
 
 
-_KNOWN = frozenset(name for kind in KINDS for role in kind.roles for name in role.names) | frozenset(
-    SPLIT.names
-)
+_KNOWN = frozenset(name for kind in KINDS for role in kind.roles for name in role.names) | frozenset(SPLIT.names)

@@ -14,15 +14,28 @@ from lab.errors import InputError
 from lab.text import N_
 
 _TOO_DEEP = N_("Line {line} is nested deeper than {limit} levels.")
+_ROW_TOO_DEEP = N_("Row {line} is nested deeper than {limit} levels.")
 _FLATTEN = N_("Put the texts into the columns of a row.")
 
 
-class _Flaw(Exception):
-    """A value that is JSON to lenient readers only; `line` is added by whoever knows it."""
+class Flaw(Exception):
+    """A value that only lenient readers take; `line` is added by whoever knows it.
 
-    def __init__(self, template: str, **values: object) -> None:
+    `template` is a sentence about a line, `by_row` the same about a row.
+    """
+
+    def __init__(self, template: str, by_row: str = "", **values: object) -> None:
         super().__init__(template)
-        self.template, self.values = template, values
+        self.template, self.by_row, self.values = template, by_row or template, values
+
+
+def flaw_of(value: Any) -> Flaw | None:
+    """What is wrong with a decoded value: too deep, too long, a NUL character, half a character; None if nothing."""
+    try:
+        _check(value, 0)
+    except Flaw as flaw:
+        return flaw
+    return None
 
 
 def decode_cell(value: str) -> Any:
@@ -30,7 +43,7 @@ def decode_cell(value: str) -> Any:
     try:
         found = _DECODER.decode(value)
         _check(found, 0)
-    except (_Flaw, ValueError, RecursionError):
+    except (Flaw, ValueError, RecursionError):
         return None
     return found
 
@@ -45,7 +58,7 @@ def decode(text: Text, document: str, position: int, line: int, *, one_line: boo
         value, end = _DECODER.raw_decode(document, position)
         _check(value, 0)
         return value, end
-    except _Flaw as flaw:
+    except Flaw as flaw:
         if "value" in flaw.values:
             line += _lines_before(document, position, str(flaw.values["value"]))
         raise text.refusal(flaw.template, line, **flaw.values) from None
@@ -76,7 +89,7 @@ def _check(value: Any, depth: int) -> None:
         _check_text(value)
     elif isinstance(value, dict | list):
         if depth >= limits.DEPTH:
-            raise _Flaw(_TOO_DEEP, next=_FLATTEN, limit=limits.DEPTH)
+            raise Flaw(_TOO_DEEP, _ROW_TOO_DEEP, next=_FLATTEN, limit=limits.DEPTH)
         for item in value.values() if isinstance(value, dict) else value:
             _check(item, depth + 1)
         if isinstance(value, dict):
@@ -86,18 +99,24 @@ def _check(value: Any, depth: int) -> None:
 
 def _check_text(value: str) -> None:
     if len(value) > limits.CELL_CHARACTERS:
-        raise _Flaw(
+        raise Flaw(
             N_("Line {line}: a text has more than {limit:,} characters."),
+            N_("Row {line}: a text has more than {limit:,} characters."),
             next=N_("Shorten or split the text."),
             limit=limits.CELL_CHARACTERS,
         )
     if value.isascii() and "\0" not in value:
         return
     if "\0" in value:
-        raise _Flaw(N_("Line {line} contains a NUL character, which is not text."), next=N_("Take it out."))
+        raise Flaw(
+            N_("Line {line} contains a NUL character, which is not text."),
+            N_("Row {line} contains a NUL character, which is not text."),
+            next=N_("Take it out."),
+        )
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise _Flaw(
+        raise Flaw(
             N_("Line {line} contains half of a character (a lone surrogate)."),
+            N_("Row {line} contains half of a character (a lone surrogate)."),
             next=N_("Write the whole character or none."),
         )
 
@@ -107,7 +126,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _Flaw(
+        raise Flaw(
             N_("Line {line}: the key {key} stands twice in one object."),
             next=N_("Keep one of the two."),
             key=twice[:80],
@@ -116,7 +135,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> float:
-    raise _Flaw(
+    raise Flaw(
         N_("Line {line} holds {value}, which is not JSON."),
         value=name,
         next=N_("Write null, or leave the key out."),
@@ -126,7 +145,7 @@ def _constant(name: str) -> float:
 def _float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise _Flaw(
+        raise Flaw(
             N_("Line {line} holds {value}, which is larger than any number here."),
             next=N_("Write it between quotation marks, as text."),
             value=digits[:40],
@@ -151,10 +170,6 @@ def not_json(text: Text, line: int, why: str, column: int) -> InputError:
     """The error for a line that is not JSON; `column` counts from 1, 0 leaves it out."""
     where = {"column": column} if column else {}
     sentence = (
-        N_("Line {line} is not JSON: {why} (column {column}).")
-        if column
-        else N_("Line {line} is not JSON: {why}.")
+        N_("Line {line} is not JSON: {why} (column {column}).") if column else N_("Line {line} is not JSON: {why}.")
     )
-    return text.refusal(
-        sentence, line, next=N_("Correct this line; the lab does not skip it."), why=why, **where
-    )
+    return text.refusal(sentence, line, next=N_("Correct this line; the lab does not skip it."), why=why, **where)

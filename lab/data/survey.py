@@ -12,34 +12,36 @@ from typing import Any
 
 from lab.data import limits
 from lab.data.canonical import WrongValue, canonical
-from lab.data.clean import digest
-from lab.data.csv_reader import read_csv
-from lab.data.files import Text, open_text
-from lab.data.json_reader import read_json, read_jsonl
+from lab.data.files import File, open_file
 from lab.data.kinds import Found, find, unknown_columns
+from lab.data.nested import nested_columns
+from lab.data.readers import read
 from lab.data.rendered import Unrenderable
 from lab.data.roles import TRAINABLE
+from lab.data.said import Said
 from lab.data.table import Table
+from lab.data.telling import tell
 from lab.errors import InputError
 from lab.text import N_
 
-_READERS: dict[str, Callable[[Text], Table]] = {
-    "csv": read_csv,
-    "tsv": read_csv,
-    "json": read_json,
-    "jsonl": read_jsonl,
-}
 _NO_VALUE = frozenset(("null", "none", "nan", "na", "n/a", "#n/a"))
+_MAY_BE_EMPTY = frozenset(("split", "input", "context", "text_pair", "tools", "id", "system"))
+_SORTS = {bool: "true or false", int: "number", float: "number", list: "list", dict: "object"}
 PARTS = frozenset(("train", "validation", "test"))
 
 
 @dataclass
 class Survey:
-    """What is known of a file once its last row has been read; `found` is None when no column is known."""
+    """What is known of a file once its last row has been read; `found` is None when no column is known.
 
-    text: Text
+    `labels` counts what a model of this kind would tell: classes, tags of words, whether an answer is desired,
+    or whether a question can be answered; None when there are none, or more than the limit.
+    """
+
+    text: File
     table: Table
     found: Found | None
+    nested: list[str] = field(default_factory=list)
     rows: int = 0
     examples: list[dict[str, Any]] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -49,10 +51,11 @@ class Survey:
     words: set[str] = field(default_factory=set)
     repeated: int = 0
     first: dict[str, int] = field(default_factory=dict)
+    labels: Counter[str] | None = field(default_factory=Counter)
 
     @property
     def trainable(self) -> bool:
-        """Whether this version of the lab trains on such data."""
+        """Whether the kind is known."""
         return self.found is not None and self.found.kind in TRAINABLE
 
     @property
@@ -65,47 +68,49 @@ def survey(
     path: str | Path,
     *,
     name: str = "",
-    encoding: str = "",
     mapping: Mapping[str, str] | None = None,
     kind: str = "",
     lenient: bool = False,
     write: Callable[[dict[str, Any]], None] | None = None,
+    **said: str,
 ) -> Survey:
     """Read the whole file; `write` receives every canonical row.
 
-    Raises InputError for a file that cannot be read, naming the line, and for one without a known column
-    unless `lenient`. Memory: one row at a time, 16 bytes for each row to find repetitions, and the document
-    for JSON.
+    `said` may name encoding, delimiter, quote, text_unit and format (see `lab.data.said`). Raises InputError for a
+    file that cannot be read, naming the line, and for one without a known column unless `lenient`. Memory: one
+    row at a time, 8 bytes for each row to find repetitions, and the document for JSON.
     """
-    text = open_text(path, name=name, encoding=encoding)
-    table = _READERS[text.format](text)
+    file = open_file(path, name=name, said=Said.of(said, name or Path(path).name))
+    table = read(file)
     sample = list(itertools.islice(table.rows, limits.SAMPLE))
-    found = find(table.columns, [row for _, row in sample], mapping or {}, kind)
+    rows = [row for _, row in sample]
+    found = find(table.columns, rows, mapping or {}, kind)
     if found is None and not lenient:
         for _ in table.rows:  # a broken line says more than an unknown column
             pass
-        raise unknown_columns(table.columns, [row for _, row in sample], text.name)
-    result = Survey(text, table, found)
+        raise unknown_columns(table.columns, rows, file.name)
+    result = Survey(file, table, found, nested_columns(rows) if rows else [])
     _read(result, itertools.chain(sample, table.rows), write)
-    _tell(result)
+    _count_what_is_left_out(result)
+    tell(result)
     return result
 
 
 def _read(
     result: Survey, rows: Iterator[tuple[int, dict[str, Any]]], write: Callable[[dict[str, Any]], None] | None
 ) -> None:
-    seen: set[bytes] = set()
+    seen: set[int] = set()
     for line, row in rows:
         result.rows += 1
         if len(result.examples) < limits.EXAMPLES:
             result.examples.append({name: shortened(value) for name, value in row.items()})
         _note_sorts(result, row)
-        key = digest(row)
+        key = _key(row, result.table)
         if key in seen:
             result.repeated += 1
             result.first.setdefault("repeated", line)
         seen.add(key)
-        if result.found is None or not result.trainable:
+        if result.found is None:
             continue
         try:
             values = canonical(row, result.found)
@@ -114,28 +119,47 @@ def _read(
             result.first.setdefault(refusal.reason, line)
             continue
         except WrongValue as wrong:
-            raise _wrong_value(result.text, line, wrong) from None
+            raise _wrong_value(result, line, wrong) from None
         _note_values(result, line, values)
         if write:
             write(values)
 
 
+def _key(row: Mapping[str, Any], table: Table) -> int:
+    """A number that is equal for equal rows, and for others by chance once in 2^64 pairs."""
+    if table.format in ("csv", "tsv"):
+        return hash(tuple(row.values()))  # text only, columns in one order
+    return hash(json.dumps(row, ensure_ascii=False, sort_keys=True))
+
+
+def _count_what_is_left_out(result: Survey) -> None:
+    """Rows that the reader itself left out count as read and as left out."""
+    result.rows += sum(result.table.dropped.values())
+    result.dropped.update(result.table.dropped)
+    for reason, line in result.table.first.items():
+        result.first.setdefault(reason, line)
+    if result.labels is not None and not result.labels:
+        result.labels = None
+
+
 def _note_sorts(result: Survey, row: Mapping[str, Any]) -> None:
-    if result.table.delimiter:
-        return  # every value of a CSV file is text
+    if result.table.format not in ("json", "jsonl"):
+        return  # of one sort by their format
     for column, value in row.items():
         if value is not None:
             result.sorts.setdefault(column, set()).add(_SORTS.get(type(value), "text"))
 
 
-_SORTS = {bool: "true or false", int: "number", float: "number", list: "list", dict: "object"}
-
-
 def _note_values(result: Survey, line: int, values: Mapping[str, Any]) -> None:
     if "split" in values:
         result.words.add(values["split"][:40] if len(result.words) < 20 else "...")
+    if result.labels is not None:
+        result.labels.update(_labels(values))
+        if len(result.labels) > limits.LABELS:
+            result.labels = None
+            result.first["labels"] = line
     for role, value in values.items():
-        if not isinstance(value, str) or role in ("split", "input", "context"):
+        if not isinstance(value, str) or role in _MAY_BE_EMPTY:
             continue
         if not value.strip():
             result.empty[role] += 1
@@ -145,50 +169,16 @@ def _note_values(result: Survey, line: int, values: Mapping[str, Any]) -> None:
             result.first.setdefault(f"placeholder {role}", line)
 
 
-def _tell(result: Survey) -> None:
-    table, first = result.table, result.first
-    mapping = result.found.mapping if result.found else {}
-    if result.found is not None and not result.trainable:
-        table.tell(
-            N_("The file holds data of the kind {kind}; this version of the lab does not train on it yet."),
-            None,
-            kind=result.found.kind,
-        )
-    for role, count in result.empty.items():
-        table.tell(
-            N_("{count} rows have nothing in the column {column}; they are left out."),
-            first[f"empty {role}"],
-            count=count,
-            column=mapping[role],
-        )
-    for role, count in result.placeholders.items():
-        table.tell(
-            N_("{count} rows hold a word such as NULL or NA in the column {column}; it is kept as text."),
-            first[f"placeholder {role}"],
-            count=count,
-            column=mapping[role],
-        )
-    for reason, count in result.dropped.items():
-        table.tell(N_("{count} rows are left out: {reason}."), first[reason], count=count, reason=reason)
-    if result.repeated:
-        table.tell(
-            N_("{count} rows repeat an earlier one exactly."), first["repeated"], count=result.repeated
-        )
-    for column, sorts in result.sorts.items():
-        if len(sorts) > 1:
-            table.tell(
-                N_("The column {column} holds values of several sorts: {sorts}."),
-                None,
-                column=column[:60],
-                sorts=", ".join(sorted(sorts)),
-            )
-    if result.found and result.found.split and result.words and not result.has_split:
-        table.tell(
-            N_("The column {column} is not used as a split: it holds {words}."),
-            None,
-            column=result.found.split,
-            words=", ".join(sorted(result.words)[:10]),
-        )
+def _labels(values: Mapping[str, Any]) -> list[str]:
+    if "label" in values:
+        return [values["label"][:200]] if values["label"] else []
+    if "tags" in values:
+        return list(values["tags"])
+    if "desired" in values:
+        return ["desired" if values["desired"] else "undesired"]
+    if "answers" in values:
+        return ["answered" if values["answers"] else "impossible"]
+    return []
 
 
 def shortened(value: Any) -> Any:
@@ -202,9 +192,11 @@ def shortened(value: Any) -> Any:
     return value if not isinstance(value, int) or abs(value) < 2**53 else str(value)
 
 
-def _wrong_value(text: Text, line: int, wrong: WrongValue) -> InputError:
-    return text.refusal(
-        N_("Line {line}: the column {column} holds {what} where text is expected."),
+def _wrong_value(result: Survey, line: int, wrong: WrongValue) -> InputError:
+    by_line = N_("Line {line}: the column {column} holds {what} where text is expected.")
+    by_row = N_("Row {line}: the column {column} holds {what} where text is expected.")
+    return result.text.refusal(
+        by_line if result.table.counted == "lines" else by_row,
         line,
         next=N_("Correct the row, or give this role to another column."),
         column=wrong.column[:60],

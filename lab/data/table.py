@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +29,10 @@ class Problem:
 class Table:
     """The rows of a file: (line on which the row begins, column -> value), read once and in order.
 
-    Values of CSV are text as it stands; those of JSON have any JSON type. `columns` may grow while rows are
-    read.
+    Values of CSV are text as it stands; those of JSON and Parquet have any JSON type. `columns` may grow while
+    rows are read. `counted` is what the line of a row counts: lines, rows or files. `quote`, `delimiter` and
+    `text_unit` are how the file was read, where that means something. Rows that are no rows are in `dropped`
+    (reason -> number), with the line of the first in `first`.
     """
 
     format: str
@@ -38,8 +41,18 @@ class Table:
     delimiter: str = ""
     columns: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    quote: str = ""
+    text_unit: str = ""
+    counted: str = "lines"
+    dropped: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
 
     def tell(self, template: str, line: int | None = None, /, **values: Any) -> None:
         """Remember a problem, unless there are too many already."""
         if len(self.problems) < limits.PROBLEMS:
             self.problems.append(Problem(line, template, values))
+
+    def leave_out(self, reason: str, line: int) -> None:
+        """Count a row that is none."""
+        self.dropped[reason] += 1
+        self.first.setdefault(reason, line)

@@ -60,23 +60,27 @@ def test_a_file_with_unknown_columns_is_described_to_a_form_that_can_ask(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("row", "kind"),
+    ("row", "kind", "written"),
     [
-        ({"prompt": "p", "chosen": "c", "rejected": "r"}, "preference"),
-        ({"text": "t", "label": "good"}, "classification"),
-        ({"tokens": ["t"], "tags": ["O"]}, "token-classification"),
-        ({"context": "c", "question": "q", "answers": {"text": ["c"], "answer_start": [0]}}, "extractive-qa"),
+        (
+            {"prompt": "p", "chosen": "c", "rejected": "r"},
+            "preference",
+            {"prompt": "p", "chosen": "c", "rejected": "r"},
+        ),
+        ({"text": "t", "label": 1}, "classification", {"text": "t", "label": "1"}),
+        ({"tokens": ["t"], "tags": ["S-X"]}, "token-classification", {"tokens": ["t"], "tags": ["B-X"]}),
+        (
+            {"id": 7, "context": "a c", "question": "q", "answers": {"text": ["c"], "answer_start": [2]}},
+            "extractive-qa",
+            {"id": "7", "context": "a c", "question": "q", "answers": [{"text": "c", "start": 2}]},
+        ),
     ],
 )
-def test_kinds_that_are_not_trained_on_are_named_and_refused_for_training(
-    tmp_path: Path, row: dict[str, Any], kind: str
-):
-    (tmp_path / "a.json").write_text(json.dumps([row, row | {"id": 2}]))
-    answer = inspect(tmp_path / "a.json")
-    assert (answer["kind"], answer["trainable"], answer["rows"]) == (kind, False, 2)
-    with pytest.raises(InputError, match=f"data of the kind {kind}") as refusal:
-        read(tmp_path / "a.json", Options(), tmp_path)
-    assert "messages" in refusal.value.as_dict()["allowed"]
+def test_every_kind_is_written_in_its_own_form(tmp_path: Path, row: dict[str, Any], kind: str, written: dict[str, Any]):
+    (tmp_path / "a.json").write_text(json.dumps([row]))
+    assert (inspect(tmp_path / "a.json")["kind"], inspect(tmp_path / "a.json")["trainable"]) == (kind, True)
+    reading = read(tmp_path / "a.json", Options(), tmp_path)
+    assert (reading.source.kind, reading.source.rows) == (kind, [written])
     assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["a.json"]
 
 
@@ -95,9 +99,7 @@ def test_the_rows_come_back_in_the_labs_own_form(tmp_path: Path):
 
 
 def test_a_memory_bomb_ends_in_a_sentence(tmp_path: Path):
-    (tmp_path / "bomb.json").write_text(
-        '[{"question": [' + "[],\n" * 4_000_000 + "[]]}]"
-    )  # x 20 when decoded
+    (tmp_path / "bomb.json").write_text('[{"question": [' + "[],\n" * 4_000_000 + "[]]}]")  # x 20 when decoded
     limits = {"memory": 200 * 2**20}
     started = time.monotonic()
     with pytest.raises(InputError, match=r"bomb\.json takes more than"):

@@ -59,7 +59,7 @@ def same(*roles: str) -> dict[str, str]:
         ),
         (same("input", "output"), "prompt-completion", {"prompt": "input", "completion": "output"}),
         ({"id": 1, "messages": TURNS}, "messages", {"messages": "messages"}),
-        ({"conversations": SHAREGPT, "tools": "[]"}, "messages", {"messages": "conversations"}),
+        ({"conversations": SHAREGPT, "tools": "[]"}, "messages", {"messages": "conversations", "tools": "tools"}),
         ({"messages": TURNS, "system": "s"}, "messages", {"messages": "messages", "system": "system"}),
         ({"text": "t"}, "text", {"text": "text"}),
         ({"texte": "t", "url": "u"}, "text", {"text": "texte"}),
@@ -87,9 +87,7 @@ def test_kind_and_columns_are_guessed(row: dict[str, Any], kind: str, mapping: d
     assert guess(row) == (kind, mapping)
 
 
-@pytest.mark.parametrize(
-    "columns", [("context", "label"), ("contextual", "prompted"), ("texture",), ("unanswered",)]
-)
+@pytest.mark.parametrize("columns", [("context", "label"), ("contextual", "prompted"), ("texture",), ("unanswered",)])
 def test_a_name_within_another_name_is_no_match(columns: tuple[str, ...]):
     assert guess(same(*columns)) is None
 

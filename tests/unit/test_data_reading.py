@@ -73,7 +73,7 @@ REFUSED = [
     ("pretty.json", f'[{QA},\n{{"question": "NaN",\n"answer":\nNaN}}]', 5, "holds NaN"),
     ("rest.json", f"[{QA}]\nmore", 3, "Extra data"),
     ("several.json", json.dumps({"a": [{"q": 1}], "b": [{"q": 1}]}), None, "several lists of objects: a, b"),
-    ("notes.txt", "text", None, "no format that the lab reads"),
+    ("notes.doc", "text", None, "no format that the lab reads"),
     ("old.csv", gzip.compress(b"question,answer\n"), None, "gzip archive"),
     ("table.csv", b"PAR1....PAR1", None, "Parquet file"),
     ("paper.json", b"%PDF-1.7", None, "PDF document"),
@@ -220,19 +220,15 @@ def test_nested_questions_are_unfolded(tmp_path: Path):
         ]
     }
     found = survey(put(tmp_path, "squad.json", json.dumps(squad)))
-    assert (found.rows, found.trainable) == (2, False)
+    assert (found.rows, found.trainable, found.labels) == (2, True, {"answered": 1, "impossible": 1})
     assert found.found is not None and found.found.kind == "extractive-qa"
 
 
 def test_problems_that_do_not_hinder_are_told_with_their_first_line(tmp_path: Path):
     path = put(tmp_path, "a.csv", HEAD + "q,=cmd|x\nq,\nr,NULL\n\nq,=cmd|x\n")
-    told = {
-        problem.template: (problem.line, problem.values.get("count"))
-        for problem in survey(path).table.problems
-    }
+    told = {problem.template: (problem.line, problem.values.get("count")) for problem in survey(path).table.problems}
     by_words = {
-        words: next(v for k, v in told.items() if words in k)
-        for words in ("formula", "nothing", "NULL", "repeat")
+        words: next(v for k, v in told.items() if words in k) for words in ("formula", "nothing", "NULL", "repeat")
     }
     assert by_words == {"formula": (2, 2), "nothing": (3, 1), "NULL": (4, 1), "repeat": (6, 1)}
 

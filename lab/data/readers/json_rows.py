@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab.data import limits
-from lab.data.csv_reader import too_many_rows
 from lab.data.files import Text
+from lab.data.readers.delimited import too_many_rows
+from lab.data.readers.squad import unfolded
 from lab.data.strict_json import decode, not_json, skip_string, skip_value
 from lab.data.table import Table
 from lab.errors import InputError
@@ -92,9 +93,7 @@ def _items(text: Text, document: str, start: int) -> Iterator[tuple[int, dict[st
     line = 1 + document.count("\n", 0, start)
     position, counted = _after_blank(document, start + 1), start
     if document[position : position + 1] == "]":
-        raise text.refusal(
-            N_("{name} holds an empty list."), next=N_("Choose a file with rows."), name=text.name
-        )
+        raise text.refusal(N_("{name} holds an empty list."), next=N_("Choose a file with rows."), name=text.name)
     while True:
         line += document.count("\n", counted, position)
         counted = position
@@ -133,7 +132,7 @@ def _columned(
     """Count rows and columns; unfold what is nested as in SQuAD."""
     columns: dict[str, None] = {}
     count = 0
-    for line, row in _unfolded(rows):
+    for line, row in unfolded(text, rows):
         count += 1
         if count > limits.ROWS:
             raise too_many_rows(text, line)
@@ -150,17 +149,6 @@ def _columned(
         yield line, row
     if not count:
         raise text.refusal(N_("{name} has no rows."), next=N_("Choose a file with rows."), name=text.name)
-
-
-def _unfolded(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, row in rows:
-        if not isinstance(row.get("paragraphs"), list):
-            yield line, row
-            continue
-        for paragraph in row["paragraphs"]:
-            for question in paragraph.get("qas", ()) if isinstance(paragraph, dict) else ():
-                if isinstance(question, dict):
-                    yield line, {"title": row.get("title"), "context": paragraph.get("context")} | question
 
 
 def _as_object(text: Text, value: Any, line: int) -> dict[str, Any]:
