@@ -20,11 +20,12 @@ _OTHER_CARD = ("ti", "super", "laptop", "max", "d")
 
 @dataclass(frozen=True)
 class Hardware:
-    """One kind of device, from its vendor's datasheet (`source`).
+    """One kind of device; where each figure was read stands beside it: `source` (of the speed), `memory_source`,
+    `bandwidth_source`, `tdp_source`, `fp8_source`, `price_source`.
 
     `peak_flops` and `fp8_flops` are FLOP/s of its matrix units without sparsity (bf16, or fp16 where `bf16` is
-    false); memory in GB of 1e9 bytes; bandwidth in GB/s; `tdp_w` in watts. `price_per_hour` is a list price in US
-    dollars for one device, which a person may replace by their own; None where none is kept. `used_share` is the
+    false); memory in GB of 1e9 bytes; bandwidth in GB/s; `tdp_w` in watts. `price_per_hour` is a published price in
+    US dollars for one device, which a person may replace by their own; None where none is kept. `used_share` is the
     share of the peak that a run is assumed to reach. `driver_names` are parts of the name that the driver gives.
     """
 
@@ -43,6 +44,10 @@ class Hardware:
     driver_names: tuple[str, ...] = ()
     used_share: float = USED_SHARE
     used_share_source: str = USED_SHARE_SOURCE
+    memory_source: str = ""
+    bandwidth_source: str = ""
+    tdp_source: str = ""
+    fp8_source: str = ""
 
     @property
     def memory_gib(self) -> float | None:

@@ -22,6 +22,7 @@ def machines(now: Estimate) -> None:
     """The device, then time and cost on it, what fits on it, and all the others."""
     plan_findings.former_values()
     device_choice()
+    _figures(now.made.inputs.hardware)
     cost_view.speed_and_price(now)
     cost_view.summary(now)
     on_gpu = now if now.made.inputs.device == "cuda" else estimate.of(now.spec, device=ANY_GPU)
@@ -44,6 +45,23 @@ def device_choice() -> None:
     )
     if st.session_state.get("plan-device") == own_gpu.CODE:
         own_gpu.inputs()
+
+
+def _figures(device: Hardware | None) -> None:
+    """What the plan takes as the speed, memory, bandwidth and power of this device, each with its source."""
+    if device is None:
+        return
+    rows = (
+        (_("Peak speed"), device.peak_flops / 1e12, "TFLOPS", device.source),
+        (_("Memory"), device.memory_gb, "GB", device.memory_source),
+        (_("Memory bandwidth"), device.bandwidth_gb_s, "GB/s", device.bandwidth_source),
+        (_("Power"), device.tdp_w, "W", device.tdp_source),
+    )
+    with st.expander(_("Figures of this device and their sources"), type="compact", key="plan-device-figures"):
+        for label, value, unit, source in rows:
+            if value and source:
+                st.text(f"{label}: {number(value, 1)} {unit}")
+                st.caption(_("Source: {source}", source=_(source)))
 
 
 def _against_each(on_gpu: Estimate, now: Estimate) -> None:
