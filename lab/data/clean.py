@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lab.data.rendered import DUPLICATE, EMPTY_ANSWER, EMPTY_QUESTION, EMPTY_TEXT
+from lab.data.rendered import DUPLICATE, EMPTY_ANSWER, EMPTY_LABEL, EMPTY_QUESTION, EMPTY_TEXT
 
 # What has to be there, and the reason when it is not; `input` and `context` may be empty.
 _NEEDED = {
@@ -16,6 +16,11 @@ _NEEDED = {
     "question-answer": (("question", EMPTY_QUESTION), ("answer", EMPTY_ANSWER)),
     "prompt-completion": (("prompt", EMPTY_QUESTION), ("completion", EMPTY_ANSWER)),
     "text": (("text", EMPTY_TEXT),),
+    "classification": (("text", EMPTY_TEXT), ("label", EMPTY_LABEL)),
+    "token-classification": (("tokens", EMPTY_TEXT),),
+    "extractive-qa": (("question", EMPTY_QUESTION), ("context", EMPTY_TEXT)),
+    "preference": (("prompt", EMPTY_QUESTION), ("chosen", EMPTY_ANSWER), ("rejected", EMPTY_ANSWER)),
+    "unpaired": (("prompt", EMPTY_QUESTION), ("completion", EMPTY_ANSWER)),
 }
 
 
@@ -52,8 +57,16 @@ def missing(row: Mapping[str, Any], kind: str) -> str | None:
     """Why a row of `kind` teaches nothing, or None."""
     if kind == "messages":
         turns = row["messages"]
-        asked = [turn for turn in turns if turn["role"] == "user"]
-        if not asked or not all(turn["content"].strip() for turn in asked):
+        if _is_empty([turn for turn in turns if turn["role"] == "user"]):
             return EMPTY_QUESTION
-        return None if turns[-1]["content"].strip() else EMPTY_ANSWER
-    return next((reason for name, reason in _NEEDED[kind] if not row.get(name, "").strip()), None)
+        return None if turns[-1]["content"].strip() or turns[-1].get("tool_calls") else EMPTY_ANSWER
+    needed = _NEEDED["unpaired" if kind == "preference" and "completion" in row else kind]
+    return next((reason for name, reason in needed if _is_empty(row.get(name))), None)
+
+
+def _is_empty(value: Any) -> bool:
+    """No text, no tokens, or no turns; of a conversation, a question without words."""
+    if isinstance(value, list):
+        asked = [turn for turn in value if isinstance(turn, dict) and turn["role"] == "user"]
+        return not value or any(not turn["content"].strip() for turn in asked)
+    return not str(value or "").strip()

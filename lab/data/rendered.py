@@ -10,6 +10,7 @@ from lab.text import N_
 EMPTY_ANSWER = N_("empty answer")
 EMPTY_QUESTION = N_("empty question")
 EMPTY_TEXT = N_("empty text")
+EMPTY_LABEL = N_("empty label")
 DUPLICATE = N_("duplicate")
 TOO_LONG = N_("too long")
 QUESTION_TOO_LONG = N_("question too long")
@@ -29,6 +30,7 @@ REASONS = (
     EMPTY_ANSWER,
     EMPTY_QUESTION,
     EMPTY_TEXT,
+    EMPTY_LABEL,
     DUPLICATE,
     TOO_LONG,
     QUESTION_TOO_LONG,

@@ -5,16 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lab.data.steps import basic
 from lab.data.steps.base import Change, Context, Drop, Row, Step, TextOf, ticker
+from lab.data.steps.basic import exact_duplicates, missing_values
+from lab.data.steps.language import language
+from lab.data.steps.lengths import characters
+from lab.data.steps.near import near_duplicates
+from lab.data.steps.order import order_notes
+from lab.data.steps.privacy import personal_data
 from lab.data.steps.report import StepReport
+from lab.data.steps.text import repair_text, strip_html
 from lab.errors import InputError
 from lab.spec.parts import PreparationSpec
 from lab.text import N_
 
 STEPS: dict[str, Step] = {
-    "missing": basic.missing_values,
-    "exact-duplicates": basic.exact_duplicates,
+    "repair-text": repair_text,
+    "strip-html": strip_html,
+    "missing": missing_values,
+    "characters": characters,
+    "language": language,
+    "personal-data": personal_data,
+    "exact-duplicates": exact_duplicates,
+    "near-duplicates": near_duplicates,
 }
 
 
@@ -38,6 +50,8 @@ def run_steps(
     total = len(rows) * len(preparation.steps)
     for place, name in enumerate(preparation.steps):
         report = StepReport(name, rows_in=len(rows))
+        for template, values in order_notes(preparation.steps, place, masks=preparation.personal_data == "mask"):
+            report.note(template, **values)
         tick = ticker(stop, progress, place * len(numbers), total)
         context = Context(kind, preparation, text_of, report, numbers, tick)
         begun = time.monotonic()
