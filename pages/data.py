@@ -1,16 +1,32 @@
-"""Data: a file or the demo set, what is in it, and exactly what the model will learn from."""
+"""Data: any file in, what is in it, how it is prepared, and exactly what the model will learn from."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lab.errors import LabError, NotFoundError
 from lab.runs import registry
 from lab.runs.view import read_run
-from lab.ui import actions, data_file, data_prepare, data_upload, data_view, draft, sources, uploads
+from lab.ui import (
+    actions,
+    data_content,
+    data_dropped,
+    data_edit,
+    data_file,
+    data_prepare,
+    data_tokens,
+    data_upload,
+    data_versions,
+    data_view,
+    draft,
+    sources,
+    theme,
+    uploads,
+)
 from lab.ui.language import _
 from lab.ui.layout import error_card, head, title
 from lab.ui.menu import go
 
-SOURCES = ("upload", "demo", "prepared")
+SOURCES = ("upload", "hub", "demo", "prepared")
 
 
 def show_prepared(identifier: str) -> None:
@@ -18,7 +34,7 @@ def show_prepared(identifier: str) -> None:
     if st.button(_("All data"), type="tertiary", icon=":material/arrow_back:", key="data-back"):
         go("data")
     try:
-        record, lengths, preview = data_view.files(identifier)
+        told = data_view.files(identifier)
     except NotFoundError as error:
         error_card(error)
         return
@@ -27,18 +43,40 @@ def show_prepared(identifier: str) -> None:
     if train:
         draft.put("data.source", identifier)
         go("train")
+    record, figures = told["record"], told["figures"]
     data_view.heading(record)
     data_view.summary(record)
+    data_content.verdicts(figures)
+    names = [_("Examples"), _("Steps"), _("Content"), _("Repetitions"), _("Versions"), _("Edit")]
+    examples, steps, content, repetitions, versions, edit = st.tabs(names)
+    with examples:
+        show_examples(told)
+    with steps:
+        data_dropped.steps_report(told["steps"])
+        st.subheader(_("Rows left out"), anchor=False)
+        data_dropped.dropped(record)
+    with content:
+        data_content.classes(figures.get("classes"))
+        data_content.first_words(figures.get("first_words") or [])
+    with repetitions:
+        data_content.repetitions(figures)
+    with versions:
+        data_versions.versions(record)
+    with edit:
+        data_edit.editor(record, told["folder"])
+
+
+def show_examples(told: dict) -> None:
+    """Draw the examples as tokens, and how long all of them are."""
     seen, counted = st.columns([3, 2], gap="large")
     with seen:
         st.subheader(_("What the model sees"), anchor=False)
-        data_view.token_view(preview)
+        data_tokens.token_view(told["preview"])
     with counted:
         st.subheader(_("Length of the examples"), anchor=False)
-        data_view.lengths_chart(lengths)
-        data_view.measured_with(lengths)
-        st.subheader(_("Rows left out"), anchor=False)
-        data_view.dropped(record)
+        data_tokens.lengths(told["lengths"])
+    st.subheader(_("Where the tokens go"), anchor=False)
+    data_tokens.where_tokens_go(told["figures"].get("tokens"))
 
 
 def show_preparation(run: str) -> None:
@@ -82,20 +120,22 @@ def show_preparation(run: str) -> None:
 
 
 def show_choice() -> None:
-    """Draw the ways to give data: a file, the demo set, or a set that was prepared before."""
-    title(_("Data"), _("See exactly what the model will learn from."))
+    """Draw the ways to give data: a file, a set of the Hub, the demo set, or a set that was prepared before."""
+    with head(_("Data"), _("See exactly what the model will learn from.")):
+        place = st.container()  # for the one button, which knows what is missing only when the form is drawn
     error = actions.action_error()
     if error:
         error_card(error)
     sets = registry.datasets()
     source = st.segmented_control(
         _("Source"),
-        SOURCES if sets else SOURCES[:2],
+        SOURCES if sets else SOURCES[:3],
         default="upload",
         required=True,
         key="data-source",
         format_func=lambda code: {
             "upload": _("My file"),
+            "hub": _("From the Hub"),
             "demo": _("Demo set"),
             "prepared": _("Prepared before"),
         }[code],
@@ -104,12 +144,14 @@ def show_choice() -> None:
     if source == "prepared":
         data_view.prepared_list(sets)
     elif source == "demo":
-        data_prepare.demo_choice()
+        data_prepare.demo_choice(place)
+    elif source == "hub":
+        data_prepare.hub_choice(place)
     else:
-        show_upload(st.query_params.get("upload", ""))
+        show_upload(st.query_params.get("upload", ""), place)
 
 
-def show_upload(identifier: str) -> None:
+def show_upload(identifier: str, place: DeltaGenerator) -> None:
     """Draw the place for a file, or what is in the one that was given."""
     if not identifier:
         data_upload.upload_box()
@@ -120,22 +162,21 @@ def show_upload(identifier: str) -> None:
         error_card(error)
         data_upload.upload_box()
         return
-    data_prepare.name_line(upload)
-    encoding = data_prepare.encoding_of(upload)
+    line = st.container()
     try:
         with st.spinner(_("Reading the file in a process of its own")):
-            report = data_file.inspect(upload.path, name=upload.name, encoding=encoding)
+            report = data_file.inspect(upload.path, name=upload.name, **data_file.reading_of(upload.id))
     except LabError as error:
-        error_card(error)
-        data_prepare.encoding_choice(upload)
+        with line:
+            data_prepare.name_line(upload)
+        data_file.refused(error, upload.id)
         return
-    if encoding:
-        data_prepare.encoding_choice(upload)
-    data_file.found(report)
-    data_file.first_rows(report)
-    data_prepare.prepare_form(report, upload)
+    with line:
+        data_prepare.name_line(upload, report)
+    data_prepare.prepare_form(report, upload, place)
 
 
+theme.style_data()
 if "dataset" in st.query_params:
     show_prepared(st.query_params["dataset"])
 elif "prepare" in st.query_params:

@@ -77,6 +77,11 @@ def _padding(labels: Sequence[str] = ()) -> dict[str, float]:
     return {"left": 4, "top": 8, "bottom": 4, "right": 18 + 6.6 * longest}
 
 
+def frame(height: int, labels: Sequence[str] = ()) -> dict[str, Any]:
+    """What a spec that is built elsewhere shares with these: height, room around it, and how numbers are written."""
+    return {"height": height, "padding": _padding(labels), "config": _config()}
+
+
 def _config() -> dict[str, Any]:
     """What all charts share; numbers on axes and in tooltips as the visitor's language writes them."""
     config: dict[str, Any] = {"view": {"stroke": None}}

@@ -1,4 +1,4 @@
-"""A file before it is prepared: what the lab found in it, and which column plays which role."""
+"""A file before it is prepared: how it is read, what the lab found in it, and what is wrong in it."""
 
 from __future__ import annotations
 
@@ -7,51 +7,54 @@ from typing import Any
 
 import streamlit as st
 
+from lab.errors import LabError
 from lab.runs.child import ask
 from lab.text import N_
 from lab.ui.format import number
 from lab.ui.language import _, ngettext, say
-from lab.ui.layout import facts
+from lab.ui.layout import error_card
 
-KINDS = {
-    "instruction": N_("instruction and answer"),
-    "question-answer": N_("question and answer"),
-    "prompt-completion": N_("prompt and completion"),
-    "messages": N_("conversation"),
-    "text": N_("plain text"),
-    "preference": N_("preference pairs"),
-    "classification": N_("text and label"),
-    "token-classification": N_("words and labels"),
-    "extractive-qa": N_("answer inside a text"),
-}
-# The roles of each kind that a causal language model learns from; those after the bar may stay empty.
-ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "instruction": (("instruction", "output"), ("input",)),
-    "question-answer": (("question", "answer"), ("context",)),
-    "prompt-completion": (("prompt", "completion"), ()),
-    "messages": (("messages",), ("system",)),
-    "text": (("text",), ()),
-}
-ROLE_WORDS = {
-    "instruction": N_("Instruction"),
-    "input": N_("Input"),
-    "output": N_("Answer"),
-    "question": N_("Question"),
-    "answer": N_("Answer"),
-    "context": N_("Context"),
-    "prompt": N_("Prompt"),
-    "completion": N_("Completion"),
-    "messages": N_("Messages"),
-    "system": N_("System prompt"),
-    "text": N_("Text"),
-}
 INSPECTION_SECONDS = 120.0
+FOUND = "found"  # the choice that leaves it to the lab
+
+# The reader's own lists (lab.data.said): the two wings share no code, so that a test compares them.
+ENCODINGS = (
+    *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1", "iso-8859-2", "iso-8859-15"),
+    *("mac-roman", "cp437", "cp850", "cp1250", "cp1251", "koi8-r"),
+    *("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"),
+)
+DELIMITERS = (",", ";", "\t", "|", " ", ":")
+QUOTES = ('"', "'", "none")
+UNITS = ("paragraph", "line", "file")
+FORMATS = ("csv", "tsv", "json", "jsonl", "txt", "conll")
+_WORDS = {
+    ",": N_("comma"),
+    ";": N_("semicolon"),
+    "\t": N_("tab"),
+    "|": N_("vertical bar"),
+    " ": N_("space"),
+    ":": N_("colon"),
+    '"': N_("double quotes"),
+    "'": N_("single quotes"),
+    "none": N_("no quotes"),
+    "paragraph": N_("a paragraph"),
+    "line": N_("a line"),
+    "file": N_("the whole file"),
+    FOUND: N_("as found by the lab"),
+}
+_CHOICES = {
+    "format": (N_("Format"), FORMATS),
+    "encoding": (N_("Encoding"), ENCODINGS),
+    "delimiter": (N_("Delimiter"), DELIMITERS),
+    "quote": (N_("Quotes"), QUOTES),
+    "text_unit": (N_("One row is"), UNITS),
+}
 
 
 def inspect(path: Path, **said: Any) -> dict[str, Any]:
     """What a throw-away process found in the file: format, kind, columns, mapping, problems, first rows.
 
-    `said` may name encoding, kind and mapping. Raises InputError when the file cannot be used at all.
+    `said` may name kind, mapping, and what `reading_of` names. Raises InputError when the file cannot be used at all.
     """
     stat = path.stat()
     return _inspect(str(path), stat.st_mtime_ns, stat.st_size, {name: value for name, value in said.items() if value})
@@ -63,26 +66,64 @@ def _inspect(path: str, _changed: int, _size: int, said: dict[str, Any]) -> dict
     return ask("lab.data.child", request, timeout_s=INSPECTION_SECONDS)
 
 
-def kind_in_words(code: str) -> str:
-    """The kind of a data set in words."""
-    return _(KINDS.get(code, code))
+def reading_of(identifier: str) -> dict[str, str]:
+    """How a person said that the file is to be read; what they left to the lab is not in it."""
+    chosen = {name: st.session_state.get(f"read-{identifier}-{name}", FOUND) for name in _CHOICES}
+    return {name: value for name, value in chosen.items() if value and value != FOUND}
 
 
-def found(report: dict[str, Any]) -> None:
-    """What the file is, as a row of facts, and what is wrong in it line by line."""
-    facts(
-        [
-            (_("Format"), str(report["format"]).upper(), str(report.get("encoding") or "")),
-            (_("Rows"), number(report["rows"]), ""),
-            (_("Columns"), number(len(report["columns"])), ""),
-            (
-                _("Looks like"),
-                kind_in_words(str(report["kind"])) if report["kind"] else _("not recognised"),
-                _("guessed from the columns") if report["kind"] else _("say below what a row is"),
-            ),
-        ],
-        width=160,
-    )
+def found_line(report: dict[str, Any], identifier: str) -> None:
+    """In one line what the file is and how it is read, and the way to have it read otherwise."""
+    said = reading_of(identifier)
+    parts = [f"**{str(report['format']).upper()}**"]
+    if report.get("delimiter"):
+        parts.append(word(str(report["delimiter"])))
+    if report.get("quote"):
+        parts.append(word(str(report["quote"])))
+    if report.get("encoding"):
+        mark = " " + _("with byte order mark") if report.get("bom") else ""
+        parts.append(str(report["encoding"]).upper() + mark)
+    parts.append(_("{count} rows", count=number(report["rows"])))
+    parts.append(ngettext("{count} column", "{count} columns", len(report["columns"])))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.markdown(" · ".join(parts), width="content")
+        label = _("Changed by you") if said else _("Change")
+        with st.popover(label, icon=":material/edit:", type="tertiary"):
+            reading_form(identifier, str(report["format"]))
+
+
+def reading_form(identifier: str, format_found: str = "", only: tuple[str, ...] = ()) -> None:
+    """How the file is to be read: format, encoding, delimiter, quotes, and what a row of a plain text is."""
+    table, text = format_found in ("csv", "tsv", ""), format_found in ("txt", "")
+    fits = {"delimiter": table, "quote": table, "text_unit": text}
+    for name, (label, choices) in _CHOICES.items():
+        if not fits.get(name, True) or (only and name not in only):
+            continue
+        st.selectbox(
+            _(label),
+            [FOUND, *choices],
+            key=f"read-{identifier}-{name}",
+            format_func=word,
+            persist_state="session",
+            help=_("cp1252 is what Windows programs write in Western Europe and America.")
+            if name == "encoding"
+            else None,
+        )
+
+
+def refused(error: LabError, identifier: str) -> None:
+    """A file that cannot be read as it was tried: the sentence, and what may be said about it."""
+    error_card(error)
+    st.markdown(_("Is it written another way? Say how:"))
+    with st.container(horizontal=True):
+        for name in ("format", "encoding", "delimiter"):
+            with st.container(width=210):
+                reading_form(identifier, only=(name,))
+
+
+def word(code: str) -> str:
+    """A delimiter, a quotation mark or a unit in words; an encoding or a format as it is called."""
+    return _(_WORDS[code]) if code in _WORDS else code
 
 
 def problems(found_problems: list[dict[str, Any]], most: int = 5) -> None:
@@ -105,58 +146,14 @@ def _problem(problem: dict[str, Any]) -> str:
     return _("Line {line}: {what}", line=number(line), what=what) if line else what
 
 
-def mapping_form(report: dict[str, Any], name: str) -> tuple[str, dict[str, str]]:
-    """Which kind of data it is and which column plays which role: guessed, shown, changeable."""
-    codes = list(ROLES)
-    kind = st.selectbox(
-        _("The rows are"),
-        codes,
-        index=codes.index(report["kind"]) if report["kind"] in codes else None,
-        key=f"kind-{name}",
-        format_func=kind_in_words,
-        placeholder=_("choose what a row is"),
-        help=_("Guessed from the names and the content of the columns."),
-    )
-    if kind is None:
-        return "", {}
-    needed, optional = ROLES[kind]
-    guess = report.get("mapping") or {}
-    mapping = {}
-    for role, column in zip((*needed, *optional), st.columns(len(needed) + len(optional)), strict=True):
-        with column:
-            chosen = _role(
-                role,
-                report["columns"],
-                guess.get(role),
-                name=f"role-{name}-{kind}-{role}",
-                needed=role in needed,
-            )
-        if chosen:
-            mapping[role] = chosen
-    return kind, mapping
-
-
-def _role(role: str, columns: list[str], guess: str | None, *, name: str, needed: bool) -> str | None:
-    names = [str(column) for column in columns]
-    return st.selectbox(
-        _(ROLE_WORDS[role]),
-        names,
-        index=names.index(guess) if guess in names else None,
-        key=name,
-        placeholder=_("choose a column") if needed else _("none"),
-    )
-
-
-def missing_roles(kind: str, mapping: dict[str, str]) -> list[str]:
-    """The roles that still need a column, in words."""
-    return [_(ROLE_WORDS[role]) for role in ROLES.get(kind, ((), ()))[0] if role not in mapping]
-
-
 def first_rows(report: dict[str, Any]) -> None:
     """The first rows as they stand in the file."""
     rows = [{key: _shown(value) for key, value in row.items()} for row in report.get("examples") or []]
     if rows:
-        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 250), alt=_("The first rows of the file."))
+        with st.expander(_("The first rows as they stand in the file"), icon=":material/table_rows:"):
+            st.dataframe(
+                rows, hide_index=True, height=min(38 + 35 * len(rows), 250), alt=_("The first rows of the file.")
+            )
 
 
 def _shown(value: Any) -> Any:

@@ -42,7 +42,7 @@ def _words() -> dict[str, str]:
         "choose": _("Choose a file"),
         "cancel": _("Cancel"),
         "going": _("The file is being stored"),
-        "amount": _("{done} of {all}, {percent} %", done="{done}", all="{all}", percent="{percent}"),
+        "amount": _("{done} of {all}, {percent}%", done="{done}", all="{all}", percent="{percent}"),
         "closing": _("Being written to the disk…"),
         "done": _("Stored. Being read…"),
         "large": _("This file is larger than {size}. Split it, or leave out columns.", size="{size}"),

@@ -1,14 +1,12 @@
-"""A prepared data set: what was kept, what was not and why, how long examples are, what is trained."""
+"""Prepared data sets: their list, one's heading and figures, and a preparation that is on."""
 
 from __future__ import annotations
 
 import html
 import time
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from lab.errors import InputError, NotFoundError, from_dict
@@ -16,14 +14,12 @@ from lab.json_io import read_json
 from lab.runs import client, registry
 from lab.runs.home import created_at
 from lab.runs.view import RunView
-from lab.text import N_
-from lab.ui import charts, words
-from lab.ui.data_file import kind_in_words
+from lab.ui import data_versions, words
+from lab.ui.data_mapping import kind_in_words
 from lab.ui.format import ago, duration, number, share
 from lab.ui.language import _, ngettext, say
-from lab.ui.layout import error_card, facts, said, tokens
+from lab.ui.layout import error_card, facts, said
 from lab.ui.menu import go
-from lab.ui.run_list import short_source
 
 PREPARE_PHASES = ("read", "clean", "format", "measure", "write")
 
@@ -73,6 +69,7 @@ def prepared_list(sets: list[dict[str, Any]]) -> None:
                 st.caption(
                     " · ".join(
                         (
+                            _("version {number}", number=record.get("version") or 1),
                             ngettext("{count} row", "{count} rows", int(rows.get("kept") or 0)),
                             kind_in_words(str(record.get("kind", ""))),
                             ago(time.time() - created_at(record["id"])),
@@ -104,7 +101,14 @@ def heading(record: dict[str, Any]) -> None:
     with st.container(gap=None):
         st.text(str(record.get("name") or record["id"]))
         st.caption(
-            " · ".join((kind_in_words(str(record.get("kind", ""))), ago(time.time() - created_at(record["id"]))))
+            " · ".join(
+                (
+                    _("version {number}", number=record.get("version") or 1),
+                    kind_in_words(str(record.get("kind", ""))),
+                    ago(time.time() - created_at(record["id"])),
+                    _("fingerprint {start}", start=data_versions.short(record)),
+                )
+            )
         )
 
 
@@ -126,120 +130,9 @@ def summary(record: dict[str, Any]) -> None:
     )
 
 
-def dropped(record: dict[str, Any]) -> None:
-    """Which rows the model will not see, and why."""
-    reasons = record.get("dropped") or {}
-    if not any(reasons.values()):
-        st.markdown(f":green[:material/check_circle:] {_('No row was dropped.')}")
-        return
-    for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1]):
-        if count:
-            st.markdown(f":orange[:material/filter_alt:] **{number(count)}** {_(REASONS.get(reason, reason))}")
-
-
-# The reasons of lab.data.rendered, as the second half of "12 rows ..." without the word rows.
-REASONS: dict[str, str] = {
-    "empty answer": N_("without an answer"),
-    "empty question": N_("without a question"),
-    "empty text": N_("without text"),
-    "duplicate": N_("repeating an earlier row"),
-    "too long": N_("longer than the maximum length"),
-    "question too long": N_("whose question alone exceeds the maximum length"),
-    "no assistant turn": N_("in which the assistant never speaks"),
-    "unknown role": N_("with a role that is not known"),
-    "contains a control token of the model": N_("containing a control token of the model"),
-    "refused by the chat template": N_("refused by the chat template"),
-}
-
-
-def lengths_chart(lengths: dict[str, Any]) -> None:
-    """The histogram of token lengths with the maximum marked, and its percentiles in words."""
-    if not lengths or not lengths.get("counts"):
-        st.caption(_("The lengths were not measured."))
-        return
-    limit = lengths.get("max_length")
-    text = _(
-        "Half of the examples have at most {median} tokens, 95 of 100 at most {p95}; the longest has {max}.",
-        median=number(lengths["median"]),
-        p95=number(lengths["p95"]),
-        max=number(lengths["max"]),
-    )
-    charts.histogram(
-        lengths["edges"],
-        lengths["counts"],
-        key="data-lengths",
-        limit=limit,
-        x_title=_("tokens per example"),
-        alt=text,
-    )
-    st.caption(text + " " + _("The maximum length is {limit}.", limit=number(limit)))
-    cut = int(lengths.get("cut") or 0)
-    if cut:
-        st.markdown(
-            ":orange[:material/content_cut:] "
-            + ngettext(
-                "{count} example is cut at the maximum length; it never learns where to stop.",
-                "{count} examples are cut at the maximum length; they never learn where to stop.",
-                cut,
-            )
-        )
-    with st.expander(_("Data of the chart"), type="compact"):
-        edges = lengths["edges"]
-        frame = pd.DataFrame({_("from"): edges[:-1], _("to"): edges[1:], _("rows"): lengths["counts"]})
-        st.dataframe(frame, hide_index=True, height=220)
-
-
-def token_view(preview: list[dict[str, Any]]) -> None:
-    """One example as the model sees it: what is trained is marked, what is masked is not."""
-    if not preview:
-        st.caption(_("There is no example to show."))
-        return
-    st.html(
-        '<div class="lab-tokens"><span class="lab-trained">'
-        + _("trained: the model learns to say this")
-        + '</span> <span class="lab-muted">'
-        + _("masked: the model reads this")
-        + "</span></div>"
-    )
-    shown = st.pagination(len(preview), key="data-example", max_visible_pages=5)
-    example = preview[min(shown, len(preview)) - 1]
-    segments = [(str(text), bool(trained)) for text, trained in example["segments"]]
-    with st.container(border=True):
-        tokens(_stretches(segments))
-    trained = sum(flag for _text, flag in segments)
-    st.caption(
-        _(
-            "Example {number} of the first {count}: {trained} of {total} tokens are trained.",
-            number=min(shown, len(preview)),
-            count=len(preview),
-            trained=number(trained),
-            total=number(len(segments)),
-        )
-    )
-    with st.expander(_("The text without marks"), type="compact"):
-        st.code(example.get("text", ""), language=None, wrap_lines=True)
-
-
-def _stretches(segments: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """Neighbouring tokens with the same mark as one stretch, so that the highlight has no seams."""
-    return [
-        ("".join(text for text, _trained in run), trained) for trained, run in groupby(segments, lambda one: one[1])
-    ]
-
-
-def measured_with(lengths: dict[str, Any]) -> None:
-    """Whose tokenizer counted."""
-    if lengths.get("model"):
-        with st.container(horizontal=True, gap="small"):
-            st.caption(_("Counted with the tokenizer of"), width="content")
-            st.text(short_source(str(lengths["model"])), width="content")
-
-
-def files(identifier: str) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
-    """The record, the lengths and the preview of a prepared data set. Raises NotFoundError."""
+def files(identifier: str) -> dict[str, Any]:
+    """What lies beside a prepared data set: its record, lengths, preview, steps and figures. Raises NotFoundError."""
     folder: Path = registry.dataset_path(identifier)
-    return (
-        registry.dataset(identifier),
-        read_json(folder / "lengths.json") or {},
-        read_json(folder / "preview.json") or [],
-    )
+    empty: dict[str, Any] = {"lengths": {}, "preview": [], "steps": [], "figures": {}}
+    told = {name: read_json(folder / f"{name}.json") or nothing for name, nothing in empty.items()}
+    return told | {"record": registry.dataset(identifier), "folder": folder}

@@ -1,0 +1,137 @@
+"""Tokens of a prepared data set: which are trained, how long examples are, where all of them go."""
+
+from __future__ import annotations
+
+import html
+from itertools import groupby
+from typing import Any
+
+import streamlit as st
+
+from lab.ui import data_charts
+from lab.ui.format import number, share
+from lab.ui.language import _, ngettext
+from lab.ui.layout import tokens
+from lab.ui.run_list import short_source
+from lab.ui.theme import colours
+
+
+def token_view(preview: list[dict[str, Any]]) -> None:
+    """One example as the model sees it: what is trained is marked, what is masked is not."""
+    if not preview:
+        st.caption(_("There is no example to show."))
+        return
+    st.html(
+        '<div class="lab-tokens"><span class="lab-trained">'
+        + _("trained: the model learns to say this")
+        + '</span> <span class="lab-muted">'
+        + _("masked: the model reads this")
+        + "</span></div>"
+    )
+    shown = st.pagination(len(preview), key="data-example", max_visible_pages=5)
+    example = preview[min(shown, len(preview)) - 1]
+    segments = [(str(text), bool(trained)) for text, trained in example["segments"]]
+    with st.container(border=True):
+        tokens(_stretches(segments))
+    st.caption(
+        _(
+            "Example {number} of the first {count}: {trained} of {total} tokens are trained.",
+            number=min(shown, len(preview)),
+            count=len(preview),
+            trained=number(sum(flag for _text, flag in segments)),
+            total=number(len(segments)),
+        )
+    )
+    with st.expander(_("The text without marks"), type="compact"):
+        st.code(example.get("text", ""), language=None, wrap_lines=True)
+
+
+def _stretches(segments: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Neighbouring tokens with the same mark as one stretch, so that the highlight has no seams."""
+    return [
+        ("".join(text for text, _trained in run), trained) for trained, run in groupby(segments, lambda one: one[1])
+    ]
+
+
+def lengths(figures: dict[str, Any]) -> None:
+    """The lengths in tokens of the chosen model, and on a second tab in characters."""
+    if not figures or not figures.get("counts"):
+        st.caption(_("The lengths were not measured."))
+        return
+    in_tokens, in_characters = st.tabs([_("In tokens"), _("In characters")])
+    with in_tokens:
+        limit = figures.get("max_length")
+        data_charts.histogram(figures, key="data-lengths", limit=limit, unit=_("tokens"))
+        st.caption(_("The maximum length is {limit}.", limit=number(limit)))
+        _cut(figures)
+        _counted_with(figures)
+    with in_characters:
+        letters = figures.get("characters") or {}
+        if not letters.get("counts"):
+            st.caption(_("The characters were not counted."))
+            return
+        limit = letters.get("max_characters")
+        data_charts.histogram(letters, key="data-characters", limit=limit, unit=_("characters"))
+        ratio = figures.get("characters_per_token")
+        if ratio:
+            st.caption(_("One token of this model holds {ratio} characters of this text.", ratio=number(ratio, 1)))
+
+
+def _cut(figures: dict[str, Any]) -> None:
+    cut = int(figures.get("cut") or 0)
+    if cut:
+        st.markdown(
+            ":orange[:material/content_cut:] "
+            + ngettext(
+                "{count} example is cut at the maximum length; it never learns where to stop.",
+                "{count} examples are cut at the maximum length; they never learn where to stop.",
+                cut,
+            )
+        )
+
+
+def _counted_with(figures: dict[str, Any]) -> None:
+    if figures.get("model"):
+        model = html.escape(_("Counted with the tokenizer of {model}.", model=short_source(str(figures["model"]))))
+        st.html(f'<div class="lab-who">{model}</div>')
+
+
+def where_tokens_go(told: dict[str, Any] | None) -> None:
+    """Two bars: trained, masked and padding tokens of one epoch, without packing and with it; what was cut in words."""
+    if not told or not told.get("total"):
+        st.caption(_("For this kind of data tokens are counted when the training begins."))
+        return
+    trained, masked, cut = int(told["trained"]), int(told["masked"]), int(told.get("cut") or 0)
+    loose, packed = int(told["padded"]), int(told["padded_packed"])
+    names = (_("trained"), _("masked"), _("padding"), _("cut"))
+    batch = told.get("batch")
+    first = _("Batches of {count}", count=number(batch)) if batch else _("Without packing")
+    parts = {
+        first: dict(zip(names, (trained, masked, loose, cut), strict=True)),
+        _("With packing"): dict(zip(names, (trained, masked, packed, cut), strict=True)),
+    }
+    if not cut:
+        parts = {
+            name: {part: count for part, count in values.items() if part != names[3]} for name, values in parts.items()
+        }
+    through = trained + masked + loose
+    sentence = _(
+        "{trained} of the tokens of an example are trained. Padding is {loose} of what goes through the model, "
+        "with packing {packed}.",
+        trained=share(trained / max(1, trained + masked), 1),
+        loose=share(loose / max(1, through), 1),
+        packed=share(packed / max(1, trained + masked + packed), 1),
+    )
+    if cut:
+        sentence += " " + ngettext("{count} token was cut away.", "{count} tokens were cut away.", cut)
+    tone = colours()
+    palette = (tone.training, tone.base, tone.grid, tone.validation)
+    data_charts.stacked(
+        parts,
+        key="data-token-bars",
+        alt=sentence,
+        x_title=_("tokens in one epoch"),
+        say=sentence,
+        palette=palette[: 3 + bool(cut)],
+        heading=_("way"),
+    )
