@@ -39,6 +39,7 @@ def show_prepared(identifier: str) -> None:
         error_card(error)
         return
     with head(_("Data"), _("Exactly what the model will learn from.")):
+        data_view.report_button(told)
         train = st.button(_("Train on this data"), type="primary", icon=":material/model_training:", key="data-train")
     if train:
         draft.put("data.source", identifier)
@@ -71,7 +72,7 @@ def show_examples(told: dict) -> None:
     seen, counted = st.columns([3, 2], gap="large")
     with seen:
         st.subheader(_("What the model sees"), anchor=False)
-        data_tokens.token_view(told["preview"])
+        data_tokens.rows_view(told)
     with counted:
         st.subheader(_("Length of the examples"), anchor=False)
         data_tokens.lengths(told["lengths"])

@@ -110,10 +110,8 @@ def histogram(figures: Mapping[str, Any], *, key: str, limit: float | None, unit
     charts.histogram(edges, counts, key=key, limit=limit, x_title=_("{unit} per example", unit=unit), alt=text)
     st.caption(text)
     cells = "".join(f"<div><span>{share(int(p) / 100)}</span><b>{number(v)}</b></div>" for p, v in percentiles.items())
-    st.html(
-        f'<div class="lab-who">{html.escape(_("This share of the examples has at most so many {unit}", unit=unit))}</div>'
-        f'<div class="lab-percentiles">{cells}</div>'
-    )
+    heading = html.escape(_("This share of the examples has at most so many {unit}", unit=unit))
+    st.html(f'<div class="lab-who">{heading}</div><div class="lab-percentiles">{cells}</div>')
     table(pd.DataFrame({_("from"): edges[:-1], _("to"): edges[1:], _("rows"): counts}))
 
 

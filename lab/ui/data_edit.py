@@ -13,7 +13,7 @@ import streamlit as st
 
 from lab.errors import InputError, InputErrors, LabError
 from lab.text import N_
-from lab.ui import data_mapping, data_prepare, uploads
+from lab.ui import data_mapping, data_prepare, data_rows, uploads
 from lab.ui.format import number
 from lab.ui.language import _, ngettext
 from lab.ui.layout import error_card
@@ -42,7 +42,7 @@ def editor(record: dict[str, Any], folder: Path) -> None:
                     help=_("Of {count} rows.", count=number(total)),
                 )
             )
-    rows = read(folder / "rows.jsonl", first - 1)
+    rows = data_rows.read(folder / "rows.jsonl", first - 1, SHOWN)
     if not rows:
         st.caption(_("There are no rows to change."))
         return
@@ -69,12 +69,6 @@ def editor(record: dict[str, Any], folder: Path) -> None:
         disabled=not count,
     ):
         _save(record, folder / "rows.jsonl", rows, first - 1, changed)
-
-
-def read(path: Path, first: int, count: int = SHOWN) -> list[dict[str, Any]]:
-    """Some rows of a prepared set, from the one with this number (from 0)."""
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in islice(file, first, first + count)]
 
 
 def cell(value: Any) -> str:

@@ -72,7 +72,7 @@ def reading_of(identifier: str) -> dict[str, str]:
     return {name: value for name, value in chosen.items() if value and value != FOUND}
 
 
-def found_line(report: dict[str, Any], identifier: str) -> None:
+def found_line(report: dict[str, Any], identifier: str, *, changeable: bool = True) -> None:
     """In one line what the file is and how it is read, and the way to have it read otherwise."""
     said = reading_of(identifier)
     parts = [f"**{str(report['format']).upper()}**"]
@@ -87,6 +87,8 @@ def found_line(report: dict[str, Any], identifier: str) -> None:
     parts.append(ngettext("{count} column", "{count} columns", len(report["columns"])))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         st.markdown(" · ".join(parts), width="content")
+        if not changeable:
+            return
         label = _("Changed by you") if said else _("Change")
         with st.popover(label, icon=":material/edit:", type="tertiary"):
             reading_form(identifier, str(report["format"]))

@@ -12,7 +12,18 @@ from lab import spec as specs
 from lab.errors import LabError
 from lab.presets import presets_dir
 from lab.runs.network import is_data_on_hub
-from lab.ui import actions, data_file, data_mapping, data_preset, data_steps, draft, forms, sources, uploads
+from lab.ui import (
+    actions,
+    data_example,
+    data_file,
+    data_mapping,
+    data_preset,
+    data_steps,
+    draft,
+    forms,
+    sources,
+    uploads,
+)
 from lab.ui.language import _
 from lab.ui.layout import error_card
 from lab.ui.menu import go
@@ -48,8 +59,10 @@ def demo_choice(place: DeltaGenerator) -> None:
     except LabError as error:
         error_card(error)
         return
-    data_file.found_line(report, "demo")
-    data_file.first_rows(report)
+    data_file.found_line(report, "demo", changeable=False)
+    st.caption(data_mapping.kind_in_words(str(report["kind"])))
+    first = report["examples"][0]
+    data_example.draw(str(report["kind"]), {role: first.get(column) for role, column in report["mapping"].items()})
     preparation_form()
     if prepare_button("data-prepare-demo", correction(), place):
         start({"demo": True, "name": "demo"} | parameters("", {}), name="prepare-demo")

@@ -8,19 +8,85 @@ from typing import Any
 
 import streamlit as st
 
-from lab.ui import data_charts
+from lab.errors import LabError
+from lab.runs.child import ask
+from lab.text import N_
+from lab.ui import data_charts, data_example, data_rows
 from lab.ui.format import number, share
 from lab.ui.language import _, ngettext
-from lab.ui.layout import tokens
+from lab.ui.layout import error_card, tokens
 from lab.ui.run_list import short_source
 from lab.ui.theme import colours
 
+LEAFED = 50  # rows to leaf through where no examples were kept
+PARTS = {"train": N_("training"), "validation": N_("validation"), "test": N_("test")}
 
-def token_view(preview: list[dict[str, Any]]) -> None:
-    """One example as the model sees it: what is trained is marked, what is masked is not."""
-    if not preview:
+
+def rows_view(told: dict[str, Any]) -> None:
+    """Any row of the set as the model sees it: the first ones by leafing, every other by its number."""
+    record, preview = told["record"], told["preview"]
+    total = int((record.get("rows") or {}).get("kept") or 0)
+    if not total:
         st.caption(_("There is no example to show."))
         return
+    if preview:
+        _legend()
+    number_of = 0
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        with st.container(width="content"):
+            many = len(preview) or min(total, LEAFED)
+            leafed = st.pagination(many, key="data-example", max_visible_pages=5)
+        with st.container(width=150):
+            number_of = int(
+                st.number_input(
+                    _("Any row"),
+                    min_value=0,
+                    max_value=total,
+                    step=1,
+                    key=f"data-row-{record['id']}",
+                    help=_("Number of the row, from 1 to {count}; 0 for the first ones.", count=number(total)),
+                )
+            )
+    if number_of:
+        _any_row(told, number_of - 1)
+    elif preview:
+        _example(preview, min(leafed, many))
+    else:
+        rows = data_rows.read(told["folder"] / "rows.jsonl", min(leafed, many) - 1, 1)
+        _as_it_stands(rows, record)
+
+
+def _any_row(told: dict[str, Any], row: int) -> None:
+    record = told["record"]
+    if not told["preview"]:
+        _as_it_stands(data_rows.read(told["folder"] / "rows.jsonl", row, 1), record)
+        return
+    try:
+        with st.spinner(_("The row is read as the training will read it")):
+            shown = _asked(str(record["id"]), str(record.get("fingerprint")), row)
+    except LabError as error:
+        error_card(error)
+        return
+    if shown.get("tokens"):
+        _tokens(shown["tokens"]["segments"], _("Row {number}", number=number(row + 1)))
+        return
+    st.caption(_("This row is in no example: it is longer than the maximum length."))
+    _as_it_stands(data_rows.read(told["folder"] / "rows.jsonl", row, 1), record)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _asked(dataset: str, _fingerprint: str, row: int) -> dict[str, Any]:
+    return ask("lab.data.show", {"dataset": dataset, "row": row}, timeout_s=60)
+
+
+def _as_it_stands(rows: list[dict[str, Any]], record: dict[str, Any]) -> None:
+    for row in rows:
+        data_example.draw(str(record.get("kind", "")), row)
+        if row.get("split"):
+            st.caption(_("Part: {part}", part=_(PARTS.get(str(row["split"]), str(row["split"])))))
+
+
+def _legend() -> None:
     st.html(
         '<div class="lab-tokens"><span class="lab-trained">'
         + _("trained: the model learns to say this")
@@ -28,22 +94,27 @@ def token_view(preview: list[dict[str, Any]]) -> None:
         + _("masked: the model reads this")
         + "</span></div>"
     )
-    shown = st.pagination(len(preview), key="data-example", max_visible_pages=5)
-    example = preview[min(shown, len(preview)) - 1]
-    segments = [(str(text), bool(trained)) for text, trained in example["segments"]]
-    with st.container(border=True):
-        tokens(_stretches(segments))
-    st.caption(
-        _(
-            "Example {number} of the first {count}: {trained} of {total} tokens are trained.",
-            number=min(shown, len(preview)),
-            count=len(preview),
-            trained=number(sum(flag for _text, flag in segments)),
-            total=number(len(segments)),
-        )
-    )
+
+
+def _example(preview: list[dict[str, Any]], shown: int) -> None:
+    example = preview[shown - 1]
+    _tokens(example["segments"], _("Example {number} of the first {count}", number=shown, count=len(preview)))
     with st.expander(_("The text without marks"), type="compact"):
         st.code(example.get("text", ""), language=None, wrap_lines=True)
+
+
+def _tokens(segments: list[Any], name: str) -> None:
+    pairs = [(str(text), bool(trained)) for text, trained in segments]
+    with st.container(border=True):
+        tokens(_stretches(pairs))
+    st.caption(
+        _(
+            "{name}: {trained} of {total} tokens are trained.",
+            name=name,
+            trained=number(sum(flag for _text, flag in pairs)),
+            total=number(len(pairs)),
+        )
+    )
 
 
 def _stretches(segments: list[tuple[str, bool]]) -> list[tuple[str, bool]]:

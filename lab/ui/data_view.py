@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import streamlit as st
 
 from lab.errors import InputError, NotFoundError, from_dict
 from lab.json_io import read_json
+from lab.review.data_report import as_html, read_data
 from lab.runs import client, registry
 from lab.runs.home import created_at
 from lab.runs.view import RunView
 from lab.ui import data_versions, words
 from lab.ui.data_mapping import kind_in_words
 from lab.ui.format import ago, duration, number, share
-from lab.ui.language import _, ngettext, say
+from lab.ui.language import _, ngettext, say, translator
 from lab.ui.layout import error_card, facts, said
 from lab.ui.menu import go
 
@@ -136,3 +138,23 @@ def files(identifier: str) -> dict[str, Any]:
     empty: dict[str, Any] = {"lengths": {}, "preview": [], "steps": [], "figures": {}}
     told = {name: read_json(folder / f"{name}.json") or nothing for name, nothing in empty.items()}
     return told | {"record": registry.dataset(identifier), "folder": folder}
+
+
+def report_button(told: dict[str, Any]) -> None:
+    """The printable report as a file; it is made when somebody asks for it."""
+    record, folder, translate = told["record"], told["folder"], translator()
+    st.download_button(
+        _("Report"),
+        data=lambda: as_html(read_data(folder), translate),
+        file_name=f"{safe_name(str(record.get('name') or 'data'))}-v{record.get('version') or 1}.html",
+        mime="text/html",
+        icon=":material/print:",
+        key="data-report",
+        on_click="ignore",
+        help=_("One page to print or to keep: what was read, what was dropped, the figures and examples."),
+    )
+
+
+def safe_name(name: str) -> str:
+    """A name for a downloaded file: letters, digits and dashes."""
+    return re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "data"

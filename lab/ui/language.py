@@ -7,7 +7,7 @@ meet when something is drawn.
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,12 @@ def _(message: str, **values: Any) -> str:
     """`message` in the visitor's language with its named placeholders filled."""
     text = _catalogue(language()).gettext(message) if message else ""
     return text.format(**values) if values else text
+
+
+def translator() -> Callable[[str], str]:
+    """The visitor's catalogue as a function, for text that is made outside of the page's own run."""
+    catalogue = _catalogue(language())
+    return lambda message: catalogue.gettext(message) if message else ""
 
 
 def ngettext(one: str, many: str, count: int, **values: Any) -> str:

@@ -1,5 +1,7 @@
 """The data page: a file goes in, what is in it is shown, and exactly what will be trained."""
 
+from io import BytesIO
+
 import pytest
 from page_driver import address, html_of, keep_draft, markdown_of, open_page, text_of
 
@@ -16,25 +18,20 @@ CSV += f'40,"{EVIL}",Nothing.\n41,,An answer without a question.\n42,How do I re
 CSV += '"Open *Settings*, choose item 1. -- Done."\n'
 
 
-def give(app, name, content):
-    """Hand over a file, as a person does."""
-    app.file_uploader[0].upload(name, content.encode() if isinstance(content, str) else content)
-    app.run()
-    assert not app.exception
-    return app
+def give(name, content):
+    """The page of a file that lies on the lab's disk, as the uploader leaves it."""
+    kept = uploads.keep(BytesIO(content.encode() if isinstance(content, str) else content), name)
+    return open_page("data", upload=kept)
+
+
+def uploader(app):
+    """The uploaders on the page."""
+    return [part for part in app.get("bidi_component") if part.proto.component_name == "lab-upload"]
 
 
 @pytest.fixture
 def uploaded():
-    return give(open_page("data"), "faq.csv", CSV)
-
-
-def test_an_upload_lies_on_disk_and_the_page_forgets_its_bytes(uploaded, lab_home):
-    kept = uploads.find(address(uploaded, "upload"))
-    assert kept.path.is_relative_to(lab_home / "uploads")
-    assert kept.path.read_text() == CSV
-    assert kept.name == "faq.csv"
-    assert not uploaded.file_uploader  # the widget that held the bytes is gone
+    return give("faq.csv", CSV)
 
 
 def test_the_guess_is_shown_and_can_be_changed(uploaded):
@@ -53,19 +50,19 @@ def test_what_is_wrong_is_told_with_its_line(uploaded):
 
 
 def test_a_broken_file_is_refused_with_its_line_and_a_way_out():
-    app = give(open_page("data"), "broken.jsonl", '{"question": "a", "answer": "b"}\n{"question": \n')
+    app = give("broken.jsonl", '{"question": "a", "answer": "b"}\n{"question": \n')
     shown = text_of(app)
     assert "line 2" in shown.lower()
     assert not [button for button in app.button if button.key == "data-prepare"]
 
 
 def test_a_file_in_an_old_encoding_can_be_named():
-    app = give(open_page("data"), "windows.csv", "question,answer\nété,réponse\n".encode("cp1252"))
+    app = give("windows.csv", "question,answer\nété,réponse\n".encode("cp1252"))
     assert "not UTF-8" in text_of(app)
     box = next(box for box in app.selectbox if box.label == "Encoding")
     box.set_value("cp1252").run()
     assert not app.exception
-    assert "question and answer" in text_of(app)
+    assert next(box for box in app.selectbox if box.label == "The rows are").value == "question-answer"
 
 
 def test_text_of_a_file_never_becomes_markdown(uploaded):
@@ -76,7 +73,7 @@ def test_text_of_a_file_never_becomes_markdown(uploaded):
 def test_an_upload_that_is_gone_is_said_so():
     app = open_page("data", upload="01JZZZZZZZZZZZZZZZZZZZZZZZ")
     assert "no longer here" in text_of(app)
-    assert app.file_uploader  # and a new one can be given
+    assert uploader(app)  # and a new one can be given
 
 
 @pytest.mark.slow
@@ -113,7 +110,7 @@ def test_preparing_shows_what_is_kept_and_what_is_trained(uploaded):
 
 @pytest.mark.slow
 def test_a_preparation_can_be_stopped():
-    app = give(open_page("data"), "faq.csv", CSV)
+    app = give("faq.csv", CSV)
     app.button(key="data-prepare").click().run()
     run = address(app, "prepare")
     app.button(key="data-stop").click().run()
