@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.data.words import words_of
 from lab.errors import InputError
 from lab.models.location import locate
 from lab.text import N_
@@ -49,7 +50,8 @@ class Texts:
     """Texts to ids, without anything put around them, as fast as the tokenizer can.
 
     A tokenizer of the `tokenizers` library is called without the layer above it, which makes lists that nobody
-    reads; several threads may call at once, as long as they agree about `split_specials`.
+    reads, and only for texts whose words are not remembered (`lab.data.words`); several threads may call at once, as
+    long as they agree about `split_specials`.
     """
 
     CACHE = 100_000  # words whose tokens are remembered; the library's own 10,000 are few for a large data set
@@ -61,6 +63,7 @@ class Texts:
             return
         self.backend.no_truncation()
         self.backend.no_padding()
+        self.words = words_of(self.backend)
         if hasattr(self.backend.model, "_resize_cache"):
             self.backend.model._resize_cache(self.CACHE)
 
@@ -76,7 +79,14 @@ class Texts:
             return list(found["input_ids"])
         if self.backend.encode_special_tokens != split_specials:
             self.backend.encode_special_tokens = split_specials
-        return [one.ids for one in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
+        words = self.words if split_specials else None
+        if words is None:
+            return [one.ids for one in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
+        known = [words.knows(text) for text in texts]
+        others = [text for text, is_known in zip(texts, known, strict=True) if not is_known]
+        encoded = iter(self.backend.encode_batch_fast(others, add_special_tokens=False) if others else ())
+        pairs = zip(texts, known, strict=True)
+        return [words.ids(text) if is_known else next(encoded).ids for text, is_known in pairs]
 
 
 def fingerprint_of(tokenizer: Tokenizer) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.json_io import sync_folder, write_json, write_text
+from lab.runs import registry
 from lab.runs.directory import RunDirectory
 from lab.runs.events import tail_events
 from lab.runs.home import is_id, new_id, runs_folder
@@ -27,7 +28,8 @@ def new_run(
     directory = _new_folder()
     if spec is not None:
         write_text(directory.path / "spec.yaml", dump(spec))
-        write_json(directory.path / "plan.json", plan or {})
+        used = registry.used_version(spec.data.source)
+        write_json(directory.path / "plan.json", (plan or {}) | ({"data": used} if used else {}))
     write_json(directory.path / "request.json", request | {"created": time.time()})
     sync_folder(directory.path.parent)
     return directory

@@ -49,6 +49,20 @@ def latest_version(name: str) -> dict[str, Any] | None:
     return found[0] | {"version": version_of(found[0])} if found else None
 
 
+def find_dataset(text: str) -> str:
+    """The id of a data set that is named by its id, its name (the newest version) or NAME@VERSION.
+
+    Raises NotFoundError.
+    """
+    if is_id(text):
+        return str(dataset(text)["id"])
+    name, _, version = text.rpartition("@")
+    for record in [*versions(text), *(versions(name) if name else [])]:
+        if record["name"] == text or str(version_of(record)) == version:
+            return str(record["id"])
+    return str(dataset(text)["id"])  # there is none: this says so
+
+
 def version_of(record: dict[str, Any]) -> int:
     """Which version a record is; one that was prepared before there were versions is the first."""
     return int(record.get("version") or 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lab.training.session import Session
 
 # What the report of the data tells to who asks or publishes the tuned model later.
-DATA = ("kind", "template", "fingerprint", "rows", "dropped", "tokens")
+DATA = ("labels", "tasks", "kind", "template", "dataset", "name", "version", "fingerprint", "rows", "dropped", "tokens")
 LAST_STEPS = 10  # over which the final training loss is averaged
 
 
@@ -41,6 +41,8 @@ def result(session: Session, ended: str) -> dict[str, Any]:
         report["data"] = {name: session.data.get(name) for name in DATA}
     if session.trained:
         report["attention"] = session.trainer.attention_name
+        if session.best.keeps:
+            report["best"] = session.best.as_dict()
     if ended == "short":
         report["prediction"] = prediction(session)
     return plain(report)
@@ -64,11 +66,20 @@ def prediction(session: Session) -> dict[str, float | None]:
     }
 
 
-def _final(session: Session) -> dict[str, float | None]:
+def scores_of(figures: dict[str, Any]) -> dict[str, float]:
+    """The scores of a model by name; those of several tasks carry the task's name before a dot."""
+    if "tasks" in figures:
+        return {f"{name}.{score}": value for name, part in figures["tasks"].items()
+                for score, value in scores_of(part).items()}  # fmt: skip
+    return {name: score["value"] for name, score in (figures.get("scores") or {}).items()}
+
+
+def _final(session: Session) -> dict[str, Any]:
     losses = [entry["loss"] for entry in session.history if math.isfinite(entry.get("loss", math.nan))]
     last = losses[-LAST_STEPS:]
     tuned, base = session.tuned or {}, session.base or {}
-    return {
+    scores = {} if session.spec.task == "causal-lm" else {"scores": scores_of(tuned), "scores_before": scores_of(base)}
+    return scores | {
         "train_loss": sum(last) / len(last) if last else None,
         "eval_loss": tuned.get("loss"),
         "perplexity": tuned.get("perplexity"),
