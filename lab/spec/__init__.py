@@ -12,6 +12,7 @@ from lab.spec.run import (
     ResourceSpec,
     RunSpec,
     ScheduleSpec,
+    SpeedSpec,
 )
 from lab.spec.settings import Setting, setting_at, settings
 from lab.spec.text import (
@@ -39,6 +40,7 @@ __all__ = [
     "RunSpec",
     "ScheduleSpec",
     "Setting",
+    "SpeedSpec",
     "build",
     "check",
     "conflicts",

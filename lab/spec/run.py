@@ -22,6 +22,8 @@ from lab.spec.parts import (
     RegularisationSpec,
     ResourceSpec,
     ScheduleSpec,
+    SpeedSpec,
+    TasksSpec,
 )
 from lab.text import N_
 
@@ -48,6 +50,7 @@ class RunSpec(Part):
     model: ModelSpec = setting(ModelSpec, N_("Model"), N_("Which model is tuned."))
     method: MethodSpec = setting(MethodSpec, N_("Method"), N_("How much of the model is trained."))
     data: DataSpec = setting(DataSpec, N_("Data"), N_("What the model learns from."))
+    tasks: TasksSpec = setting(TasksSpec, N_("Tasks"), N_("What only tasks with labels need."))
     preparation: PreparationSpec = setting(
         PreparationSpec, N_("Preparation"), N_("What happens to the rows between the file and the examples.")
     )
@@ -62,4 +65,7 @@ class RunSpec(Part):
         CheckpointSpec, N_("Checkpoints"), N_("When the state of the run is sealed on disk.")
     )
     resources: ResourceSpec = setting(ResourceSpec, N_("Resources"), N_("What the run may use."))
+    speed: SpeedSpec = setting(
+        SpeedSpec, N_("Speed"), N_("What makes the run faster without changing what it learns.")
+    )
     engine: EngineSpec = setting(EngineSpec, N_("Engine"), N_("What starts the worker."))

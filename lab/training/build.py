@@ -27,7 +27,11 @@ from lab.models.safety import check_folder
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.spec import MethodSpec
+from lab.spec.rules.task import LABELLED
 from lab.text import N_
+
+# RoBERTa and its relatives count positions from behind the padding token's.
+AFTER_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
 def load_tokenizer(source: str, revision: str = "") -> PreTrainedTokenizerBase:
@@ -57,12 +61,23 @@ def load_base(
     return model.to(device).eval()
 
 
+def load_headed(auto_class: Any, source: str, *, revision: str = "", **options: Any) -> tuple[Any, set[str]]:
+    """A model with a head (`auto_class` of transformers) and the names of its layers that no file has.
+
+    Its new layers are drawn from torch's random state. Raises InputError as `load_base` does.
+    """
+    options |= {"use_safetensors": True, "output_loading_info": True}
+    model, told = _loaded(auto_class, locate(source), revision, **options)
+    return model, {name.rpartition(".")[0] for name in told["missing_keys"]}
+
+
 def load_tuned(
     run_directory: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The tuned model of a run and its tokenizer; the model is a PeftModel when the run trained an adapter.
+    """The tuned language model of a run and its tokenizer; a PeftModel when the run trained an adapter.
 
-    Raises NotFoundError when the run has not saved a model, LabError when its base has changed since.
+    Raises NotFoundError when the run has not saved a model, InputError for a run of another task, LabError when
+    its base has changed since.
     """
     final = Path(run_directory) / "final"
     if not (final / "config.json").is_file() and not (final / "adapter_config.json").is_file():
@@ -72,6 +87,14 @@ def load_tuned(
             next=N_("Wait for its end, or resume it."),
         )
     run = RunDirectory(run_directory)
+    if run.spec.task in LABELLED:
+        raise InputError(
+            N_("The model of this run gives labels, not text: its task is {task}."),
+            where="run",
+            next=N_("See its held-out rows in the review, or load {folder} with transformers."),
+            task=run.spec.task,
+            folder=str(final),
+        )
     check_base(run)
     tokenizer = with_padding(AutoTokenizer.from_pretrained(final, local_files_only=True))
     if not (final / "adapter_config.json").is_file():
@@ -118,7 +141,10 @@ def stop_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list
 def positions(model: PreTrainedModel) -> int | None:
     """The longest sequence that the model was built for, in tokens; None if it has no limit."""
     config = model.config.get_text_config()
-    return getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if found and config.model_type in AFTER_PADDING:
+        return int(found) - int(config.pad_token_id or 0) - 1
+    return found
 
 
 def parameters(model: torch.nn.Module) -> dict[str, float]:
@@ -127,7 +153,8 @@ def parameters(model: torch.nn.Module) -> dict[str, float]:
     What an adapter adds is trained but no part of the base, so that the share is the one that the plan
     computes.
     """
-    total = sum(p.numel() for name, p in model.named_parameters() if "lora_" not in name)
+    added = ("lora_", ".modules_to_save.")
+    total = sum(p.numel() for name, p in model.named_parameters() if not any(part in name for part in added))
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {"parameters": trained, "total": total, "share": trained / total}
 
@@ -154,7 +181,7 @@ def _loaded(cls: Any, location: Location, revision: str, **options: Any) -> Any:
         raise kind(
             N_("The model {name} cannot be loaded: {why}."),
             where="model.source",
-            next=N_("Choose a folder or a Hub id of a causal language model in safetensors."),
+            next=N_("Choose a folder or a Hub id of a model in safetensors that suits the task."),
             name=target,
             why=_first_sentence(error),
         ) from error
@@ -166,9 +193,13 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _check_targets(names: list[str], model: PreTrainedModel) -> None:
-    linear = {name.rpartition(".")[2] for name, part in model.named_modules() if _is_linear(part)}
-    head = {name for name, part in model.named_modules() if part is model.get_output_embeddings()}
-    missing = [name for name in names if name not in linear - head]
+    head = model.get_output_embeddings()
+    check_names(names, {name for name, part in model.named_modules() if is_linear(part) and part is not head})
+
+
+def check_names(names: list[str], layers: set[str]) -> None:
+    """Raise InputError, with the names that there are, for names that are the end of no layer's full name."""
+    missing = [name for name in names if not any(f".{layer}".endswith(f".{name}") for layer in layers)]
     if missing:
         raise InputError(
             N_("The model has no layer called {missing}."),
@@ -176,9 +207,9 @@ def _check_targets(names: list[str], model: PreTrainedModel) -> None:
             allowed=N_("It has {layers}."),
             next=N_("Write all-linear for all of them."),
             missing=", ".join(missing),
-            layers=", ".join(sorted(linear - head)),
+            layers=", ".join(sorted({layer.rpartition(".")[2] for layer in layers})),
         )
 
 
-def _is_linear(module: torch.nn.Module) -> bool:
+def is_linear(module: torch.nn.Module) -> bool:
     return isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D"

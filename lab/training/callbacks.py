@@ -15,7 +15,7 @@ from lab.runs.events import EventWriter
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.training import seal, troubles
-from lab.training.evaluate import Evaluator
+from lab.training.best import Best
 from lab.training.interrupts import Interrupted
 from lab.training.machine import peak_memory_gib
 from lab.training.measure import Pace
@@ -104,36 +104,47 @@ class Helm(TrainerCallback):
         spec: RunSpec,
         course: Course,
         pace: Pace,
-        evaluator: Evaluator,
+        evaluator: Any,
         stop: StopFlag,
+        best: Best,
     ) -> None:
         self.events, self.spec, self.course, self.pace = events, spec, course, pace
-        self.evaluator, self.stop = evaluator, stop
+        self.evaluator, self.stop, self.best = evaluator, stop, best
         self.reason = ""
         self.stopped = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         step = state.global_step
-        if self.course.evaluates_at(step) and not self.stop.requested:
-            self._evaluate(step)
-        self.reason = self._reason(step)
+        improved = False
+        if self._evaluates_at(step) and not self.stop.requested:
+            improved = self._evaluate(step)
+        self.reason = self._reason(step, improved)
         control.should_save = self._may_save(step)
         self.stopped = self.reason == "stop"
-        control.should_training_stop = self.reason in ("stop", "short", "end")
+        control.should_training_stop = self.reason in ("stop", "short", "end", "early")
 
-    def _evaluate(self, step: int) -> None:
+    def _evaluates_at(self, step: int) -> bool:
+        # Where the best evaluation counts, the last step has to show what it is worth, too.
+        return self.course.evaluates_at(step) or (self.best.keeps and step >= self.course.until)
+
+    def _evaluate(self, step: int) -> bool:
         # Whoever interrupts it wants the run to stop, which is seen next.
         with self.pace.aside(), suppress(Interrupted):
-            self.evaluator.during(self.trainer.model, step)
+            return self.best.see(self.evaluator.during(self.trainer.model, step), step)
+        return False
 
-    def _reason(self, step: int) -> str:
+    def _reason(self, step: int, improved: bool) -> str:
         if step >= self.course.steps:
             return "end"
         if step >= self.course.until:
             return "short"
         if self.stop.requested:
             return "stop"
-        return "schedule" if self.course.seals_at(step) else ""
+        if self.best.over:
+            return "early"
+        if self.course.seals_at(step):
+            return "schedule"
+        return "best" if improved else ""
 
     def _may_save(self, step: int) -> bool:
         """Weights that are not finite are never sealed: the last good checkpoint must stay the newest."""
@@ -154,9 +165,10 @@ class Sealer(TrainerCallback):
         with self.pulse.pace.paused():
             checkpoints, step = Path(str(args.output_dir)), state.global_step
             folder = seal.folder_of(checkpoints, step)
-            seal.seal(folder, step, self.context | {"tokens": self.pulse.tokens})
+            best = self.helm.best
+            seal.seal(folder, step, self.context | {"tokens": self.pulse.tokens, "best": best.as_dict()})
             self.events.checkpoint(step, f"{checkpoints.name}/{folder.name}", self.helm.reason)
-            seal.prune(checkpoints, self.keep)
+            seal.prune(checkpoints, self.keep, spared=best.step if best.keeps else None)
 
 
 def finite(model: torch.nn.Module) -> bool:

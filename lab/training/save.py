@@ -9,38 +9,64 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from lab.json_io import sync_folder
+from lab.json_io import sync_folder, write_json
 from lab.runs.events import EventWriter
 from lab.text import N_
 from lab.training.build import base_name, stop_ids
 
+TASK_FILE = "task.json"  # task and labels of a model that does not generate
 RESERVE = 1.2  # free space that a merged model needs, in units of its size
 
 
 def save_final(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str, final: Path, events: EventWriter
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    source: str,
+    final: Path,
+    events: EventWriter,
+    *,
+    told: dict[str, Any] | None = None,
 ) -> None:
     """Write the trained model to `final`, replacing an earlier attempt's; an adapter is merged after that.
 
-    The model is not to be used after that. Without room for the merged model it is left out, with a note.
+    `told` is what task.json says of a model that does not generate. The model is not to be used after that.
+    Without room for the merged model it is left out, with a note.
     """
     partial = final.with_name(f".{final.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.generation_config.eos_token_id = stop_ids(model, tokenizer)
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    if told is None:
+        model.generation_config.eos_token_id = stop_ids(model, tokenizer)
+        model.generation_config.pad_token_id = tokenizer.pad_token_id
     if isinstance(model, PeftModel):
         _save_adapter(model, source, partial)
-        _save_with_tokenizer(None, model, tokenizer, partial)
+        _save_with_tokenizer(None, model, tokenizer, partial, told)
         if _has_room(model, partial):
-            _save_with_tokenizer(model.merge_and_unload(), model, tokenizer, partial / "merged")
+            _save_with_tokenizer(model.merge_and_unload(), model, tokenizer, partial / "merged", told)
         else:
             events.note(N_("The merged model was not written: the disk is too full."), level="warning")
     else:
-        _save_with_tokenizer(model, model, tokenizer, partial)
+        _save_with_tokenizer(model, model, tokenizer, partial, told)
+    _appear(partial, final)
+
+
+def save_shared(
+    models: dict[str, PreTrainedModel], tokenizer: PreTrainedTokenizerBase, final: Path, told: dict[str, Any]
+) -> None:
+    """Write the models of several tasks to a folder each, every one with the body that they share."""
+    partial = final.with_name(f".{final.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for name, model in models.items():
+        _save_with_tokenizer(model, model, tokenizer, partial / name, told | {"name": name})
+    write_json(partial / TASK_FILE, told)
+    _appear(partial, final)
+
+
+def _appear(partial: Path, final: Path) -> None:
     _clean(partial)
     if final.exists():
         shutil.rmtree(final)
@@ -57,11 +83,19 @@ def _save_adapter(model: PeftModel, source: str, folder: Path) -> None:
 
 
 def _save_with_tokenizer(
-    model: PreTrainedModel | None, settings: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
+    model: PreTrainedModel | None,
+    settings: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    told: dict[str, Any] | None = None,
 ) -> None:
     if model is not None:
         model.save_pretrained(str(folder))
-    settings.generation_config.save_pretrained(str(folder))
+    if told is None:
+        settings.generation_config.save_pretrained(str(folder))
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / TASK_FILE, told)
     tokenizer.save_pretrained(str(folder))
 
 

@@ -71,10 +71,11 @@ def newest(checkpoints: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def prune(checkpoints: Path, keep: int) -> None:
-    """Keep the newest `keep` sealed checkpoints."""
+def prune(checkpoints: Path, keep: int, *, spared: int | None = None) -> None:
+    """Keep the newest `keep` sealed checkpoints, and the one of the step that is `spared`."""
     for step in sorted(_sealed(checkpoints))[:-keep]:
-        _remove(folder_of(checkpoints, step))
+        if step != spared:
+            _remove(folder_of(checkpoints, step))
 
 
 def sha256(path: Path) -> str:

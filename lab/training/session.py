@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, set_seed
 
-from lab.data.example import IGNORED, Example
-from lab.data.opening import open_data
 from lab.errors import InputError
 from lab.runs import base
 from lab.runs.directory import RunDirectory
@@ -19,14 +18,14 @@ from lab.runs.events import EventWriter
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec, with_overrides
 from lab.text import N_
-from lab.training import build, comparison, libraries, machine, result, save, seal, troubles
+from lab.training import build, comparison, libraries, machine, result, seal, troubles
+from lab.training.best import Best
 from lab.training.callbacks import Helm, Pulse, Sealer
-from lab.training.evaluate import Evaluator
 from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
 from lab.training.steps import Course, course
+from lab.training.tasks import TaskPlan, plan_for
 from lab.training.tensorboard import Board
-from lab.training.trainer import LabTrainer, arguments, dataset
 
 
 def fitted(spec: RunSpec, model: PreTrainedModel, events: EventWriter) -> RunSpec:
@@ -44,10 +43,12 @@ class Session:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    examples: list[Example]
+    plan: TaskPlan
+    examples: Sequence[Any]
     course: Course
-    evaluator: Evaluator
-    trainer: LabTrainer
+    evaluator: Any
+    trainer: Trainer
+    best: Best
 
     def __init__(self, directory: RunDirectory, events: EventWriter, stop: StopFlag, watch: Stopwatch) -> None:
         self.directory, self.events, self.stop, self.watch = directory, events, stop, watch
@@ -56,7 +57,7 @@ class Session:
         self.pace = Pace()
         self.board = Board(directory.tensorboard_path)
         self.ready = self.trained = False  # how far the attempt came: the course is known; the trainer was made
-        self.step = 0
+        self.step = self.weights_step = 0  # optimizer steps taken; the step that the weights are of
         self.base: comparison.Record | None = None
         self.tuned: comparison.Record | None = None
         self.data: dict[str, Any] = {}  # the report of the data
@@ -67,30 +68,29 @@ class Session:
 
     def load(self) -> None:
         """The base model and its tokenizer; on a GPU, frozen weights stay in bf16."""
-        source, revision = self.spec.model.source, self.spec.model.revision
-        dtype = self.machine.frozen_dtype if self.spec.method.name == "lora" else torch.float32
         base.check_base(self.directory)  # first: with another tokenizer the data would seem to be others
-        self.tokenizer = build.load_tokenizer(source, revision)
-        self.model = build.load_base(source, revision=revision, device=self.machine.device, dtype=dtype)
+        self.plan = plan_for(self.spec, self.directory.path, self.events, self.machine)
+        self.tokenizer = self.plan.load_tokenizer()
+        self.model = self.plan.load_model()
         self._keep_base()
         self.machine = machine.with_threads(self.machine, self.spec.resources, self.model.num_parameters())
+        self.plan.machine = self.machine
         self.spec = fitted(self.spec, self.model, self.events)
         self._go_on()
 
     def tokenise(self) -> None:
         """The examples, and with their number the course of the run."""
-        data = open_data(self.spec, self.directory.path, self.events, tokenizer=self.tokenizer)
-        self.data = data.report
+        self.plan.encode(self.spec)
+        self.data = self.plan.report
         self._go_on()
-        self.examples = [row for row in data.train if any(label != IGNORED for label in row.labels[1:])]
+        self.examples = self.plan.train
         if not self.examples:
             raise troubles.no_rows()
         self.course = course(self.spec, len(self.examples), self.directory.request.get("until_step"))
         self.ready = True
-        if not data.validation:
+        if not self.plan.has_held_out:
             self.events.note(N_("No row is held out, so nothing is evaluated."), level="warning")
-        parts = (self.spec, data.validation, self.tokenizer, self.machine, self.events, self.board, self.stop)
-        self.evaluator = Evaluator(*parts)
+        self.evaluator = self.plan.evaluator(self.board, self.stop)
 
     def ask_base(self) -> None:
         """Loss and answers of the base model, once in the life of a run."""
@@ -105,17 +105,21 @@ class Session:
         """Train on from the newest sealed checkpoint, if any. Raises Interrupted after sealing a stop."""
         found = seal.newest(self.directory.checkpoints_path)
         context = self._context()
-        helm = Helm(self.events, self.spec, self.course, self.pace, self.evaluator, self.stop)
+        self.best = Best.of_spec(self.spec, self.plan.score, found[1]["context"] if found else {})
+        helm = Helm(self.events, self.spec, self.course, self.pace, self.evaluator, self.stop, self.best)
         pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self.base_s)
         sealer = Sealer(self.events, pulse, helm, self.spec.checkpoints.keep, context)
-        self.trainer = pulse.trainer = helm.trainer = self._trainer([pulse, helm, sealer])
+        set_seed(self.spec.seed)
+        parts = (self.course, self.pace, self.directory.checkpoints_path, [pulse, helm, sealer])
+        self.trainer = pulse.trainer = helm.trainer = self.plan.trainer(self.model, *parts)
         self.trained = True
         self.trainable = build.parameters(self.trainer.model)
         self._resume(found, context, pulse)
-        self.step = self.trainer.state.global_step
+        self.step = self.weights_step = self.trainer.state.global_step
         self.history = self.trainer.state.log_history
         if helm.stopped:
             raise Interrupted
+        self._take_best()
 
     def ask_tuned(self) -> None:
         """Loss and answers of the tuned model, which from here on is exactly what will be saved."""
@@ -123,14 +127,13 @@ class Session:
         if self.spec.method.name == "full":
             # Rounded to the format it is stored in, so that the figures are those of the saved weights.
             self.model.to(self._storage()).float()
-        self.tuned = self.evaluator.review(self.model, self.step, "tuned", self.directory.review_path)
+        self.tuned = self.evaluator.review(self.model, self.weights_step, "tuned", self.directory.review_path)
 
     def save(self) -> None:
         """The finished adapter or model."""
-        source, final = self.spec.model.source, self.directory.final_path
         if self.spec.method.name == "full":
             self.model.to(self._storage())
-        save.save_final(self.model, self.tokenizer, source, final, self.events)
+        self.plan.save(self.model, self.directory.final_path)
         self.board.close()
 
     def result(self, ended: str) -> dict[str, Any]:
@@ -140,22 +143,20 @@ class Session:
     def _storage(self) -> torch.dtype:
         return build.storage_dtype(self.spec.model.source, self.spec.model.revision)
 
-    def _trainer(self, callbacks: list[Any]) -> LabTrainer:
-        spec = self.spec
-        set_seed(spec.seed)
-        lora = None if spec.method.name == "full" else build.lora_config(spec.method, self.model)
-        config = arguments(spec, self.course, self.machine, self.directory.checkpoints_path)
-        return LabTrainer(
-            self.model,
-            config,
-            dataset(self.examples),
-            self.tokenizer,
-            self.machine,
-            self.pace,
-            peft_config=lora,
-            callbacks=callbacks,
-            max_length=spec.data.max_length,
-        )
+    def _take_best(self) -> None:
+        """Put the weights of the best evaluation in place of the last ones, where the spec asks for it."""
+        best = self.best
+        if not best.keeps or best.step is None or best.step == self.step:
+            return
+        folder = seal.folder_of(self.directory.checkpoints_path, best.step)
+        if seal.verified(folder) is None:  # a run that went on from a short one has only that one's last checkpoint
+            template = N_("The checkpoint of step {step}, the best one, is not here: the last weights are kept.")
+            self.events.note(template, level="warning", step=best.step)
+            return
+        self.trainer.take_up(folder)
+        self.weights_step = best.step
+        template = N_("The weights of step {step} are kept: their held-out {name} was the best.")
+        self.events.note(template, step=best.step, name=best.name)
 
     def _resume(self, found: tuple[Path, dict[str, Any]] | None, context: dict[str, Any], pulse: Pulse) -> None:
         if found is None:
@@ -164,7 +165,7 @@ class Session:
         folder, manifest = found
         self._same(manifest["context"], context)
         pulse.tokens = int(manifest["context"].get("tokens", 0))
-        if manifest["step"] >= self.course.until:
+        if manifest["step"] >= self.course.until or self.best.over:
             # The Trainer would take one more step before it sees that it is at the end.
             self.trainer.take_up(folder)
         else:

@@ -11,6 +11,8 @@ from lab.spec.parts.preparation import PreparationSpec
 from lab.spec.parts.regularisation import RegularisationSpec
 from lab.spec.parts.resources import ResourceSpec
 from lab.spec.parts.schedule import ScheduleSpec
+from lab.spec.parts.speed import SpeedSpec
+from lab.spec.parts.tasks import TasksSpec
 
 __all__ = [
     "CheckpointSpec",
@@ -24,4 +26,6 @@ __all__ = [
     "RegularisationSpec",
     "ResourceSpec",
     "ScheduleSpec",
+    "SpeedSpec",
+    "TasksSpec",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from lab.spec.declare import setting
 from lab.spec.parts.part import Part
 from lab.text import N_
@@ -49,4 +51,31 @@ class EvaluationSpec(Part):
         unit=N_("tokens"),
         minimum=1,
         maximum=4096,
+    )
+    patience: int | None = setting(
+        None,
+        N_("Early stopping"),
+        N_("Evaluations in a row without improvement after which the training ends; empty for never."),
+        unit=N_("evaluations"),
+        minimum=1,
+        maximum=1000,
+    )
+    min_improvement: float = setting(
+        0.0,
+        N_("Least improvement"),
+        N_("By how much an evaluation must be better than the best one to count as an improvement."),
+        minimum=0.0,
+        maximum=100.0,
+    )
+    best_by: Literal["auto", "loss", "score"] = setting(
+        "auto",
+        N_("Best by"),
+        N_(
+            "What makes an evaluation the best: the held-out loss, or the score of the task; auto: score if it has one."
+        ),
+    )
+    keep_best: bool = setting(
+        False,
+        N_("Keep the best"),
+        N_("End with the weights of the best evaluation in place of the last ones; early stopping always does."),
     )

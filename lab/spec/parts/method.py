@@ -50,3 +50,8 @@ class MethodSpec(Part):
         N_("Layers that get an adapter: all-linear, or names such as q_proj, v_proj."),
         source="LoRA Without Regret, thinkingmachines.ai",
     )
+    adapter: str = setting(
+        "",
+        N_("Adapter to go on with"),
+        N_("A finished run or the folder of an adapter whose training goes on; empty for a new adapter."),
+    )

@@ -1,0 +1,1 @@
+"""How good the answers of a model with labels are: pure functions of what was right and what was said."""

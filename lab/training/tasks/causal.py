@@ -1,0 +1,77 @@
+"""Causal language models: prompts and answers, with the loss on the answers' tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+from lab.data.example import IGNORED, Example
+from lab.data.opening import open_data
+from lab.runs.stopping import StopFlag
+from lab.spec import RunSpec
+from lab.training import build, save
+from lab.training.choices import choose
+from lab.training.evaluate import Evaluator
+from lab.training.measure import Pace
+from lab.training.steps import Course
+from lab.training.tasks.adapters import loaded_adapter
+from lab.training.tasks.plan import TaskPlan
+from lab.training.tensorboard import Board
+from lab.training.trainer import LabTrainer, arguments, dataset
+
+
+class CausalPlan(TaskPlan):
+    """The task `causal-lm`."""
+
+    tokenizer: PreTrainedTokenizerBase
+    held_out: Sequence[Example]
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        self.tokenizer = build.load_tokenizer(self.spec.model.source, self.spec.model.revision)
+        return self.tokenizer
+
+    def load_model(self) -> PreTrainedModel:
+        source, method = self.spec.model, self.spec.method
+        dtype = self.machine.frozen_dtype if method.name == "lora" else torch.float32
+        options = {"revision": source.revision, "device": self.machine.device, "dtype": dtype}
+        model = build.load_base(source.source, **options)
+        return loaded_adapter(model, method.adapter, source.source) if method.adapter else model
+
+    def encode(self, spec: RunSpec) -> None:
+        self.spec = spec
+        data = open_data(spec, self.directory, self.events, tokenizer=self.tokenizer)
+        self.report = data.report
+        self.train = [row for row in data.train if any(label != IGNORED for label in row.labels[1:])]
+        self.held_out = data.validation
+
+    @property
+    def has_held_out(self) -> bool:
+        return bool(self.held_out)
+
+    def evaluator(self, board: Board, stop: StopFlag) -> Evaluator:
+        return Evaluator(self.spec, list(self.held_out), self.tokenizer, self.machine, self.events, board, stop)
+
+    def trainer(
+        self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
+    ) -> LabTrainer:
+        spec = self.spec
+        plain = spec.method.name == "full" or isinstance(model, PeftModel)
+        return LabTrainer(
+            model,
+            arguments(spec, course, self.machine, checkpoints),
+            dataset(self.train),
+            self.tokenizer,
+            self.machine,
+            pace,
+            peft_config=None if plain else build.lora_config(spec.method, model),
+            callbacks=callbacks,
+            max_length=spec.data.max_length,
+            choices=choose(spec, self.machine),
+        )
+
+    def save(self, model: PreTrainedModel, final: Path) -> None:
+        save.save_final(model, self.tokenizer, self.spec.model.source, final, self.events)
