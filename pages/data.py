@@ -58,7 +58,7 @@ def show_prepared(identifier: str) -> None:
         data_dropped.dropped(record)
     with content:
         data_content.classes(figures.get("classes"))
-        data_content.first_words(figures.get("first_words") or [])
+        data_content.first_words(figures.get("first_words") or [], record["rows"]["kept"])
     with repetitions:
         data_content.repetitions(figures)
     with versions:

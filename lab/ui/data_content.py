@@ -12,7 +12,7 @@ from lab.ui import data_charts
 from lab.ui.format import number, share
 from lab.ui.forms import plain
 from lab.ui.language import _, ngettext, say
-from lab.ui.layout import verdict_icon
+from lab.ui.layout import said, verdict_icon
 
 _PLACES = {
     "below": ("warning", N_("fewer than the usual minimum")),
@@ -77,16 +77,19 @@ def classes(counted: dict[str, dict[str, int]] | None) -> None:
     data_charts.stacked(parts, key="data-classes", alt=sentence, x_title=_("rows"), say=sentence)
 
 
-def first_words(words: list[list[Any]]) -> None:
+def first_words(words: list[list[Any]], rows: int) -> None:
     """The words with which questions or texts begin most often."""
     if not words:
         return
     st.subheader(_("Most frequent first words"), anchor=False)
     counted = {str(word)[:40]: {_("rows"): int(count)} for word, count in words}
-    sentence = _("Most questions begin with few words when few forms are taught; the model learns these forms.")
-    data_charts.stacked(
-        counted, key="data-words", alt=sentence, x_title=_("rows"), say=sentence, heading=_("first word")
+    sentence = _(
+        "{word} begins {share} of the rows; a model learns the forms that it sees often.",
+        word=words[0][0],
+        share=share(int(words[0][1]) / max(1, rows)),
     )
+    data_charts.stacked(counted, key="data-words", alt=sentence, x_title=_("rows"), heading=_("first word"))
+    said(sentence, muted=True)
 
 
 def repetitions(figures: dict[str, Any]) -> None:

@@ -110,11 +110,9 @@ def preparation_form() -> None:
         with st.container(gap=None, width="stretch"):
             st.subheader(_("Steps that clean the rows"), anchor=False)
             st.caption(_("They run from top to bottom; each reports what it dropped, with examples."))
-        if not data_preset.is_on():
-            with st.container(width="content"):
-                data_preset.preset()
-    if data_preset.is_on():
-        data_preset.preset()
+        with st.container(width="content"):
+            data_preset.menu()
+    data_preset.shown()
     data_steps.steps_form()
     with st.expander(_("Split, balance, varied copies, general data"), icon=":material/call_split:"):
         _after_the_split()

@@ -1,4 +1,4 @@
-"""The preparation of document 001 as a preset, with what is wrong with it."""
+"""Ways of preparing data that documents describe, as presets: put on, taken off, and what is wrong with each."""
 
 from __future__ import annotations
 
@@ -6,68 +6,79 @@ from typing import Any
 
 import streamlit as st
 
+from lab.catalogue.preparations import PreparationPreset, preparation, preparations
 from lab.text import N_
 from lab.ui import draft
+from lab.ui.forms import plain
 from lab.ui.language import _
 
-_BEFORE = "lab-before-document-001"
-
-# Document 001 L205-345: dropna, the prompt, len(text) < 1024, train_test_split(test_size=0.20, seed=42).
-VALUES: dict[str, Any] = {
-    "preparation.steps": ["missing", "characters"],
-    "preparation.min_characters": 0,
-    "preparation.max_characters": 1024,
-    "preparation.split_by": "random",
-    "preparation.test_share": 0.0,
-    "preparation.leakage": "report",
-    "preparation.balance": "none",
-    "preparation.augment": "none",
-    "preparation.replay_source": "",
-    "data.template": "question-answer",
-    "data.max_length": 1024,
-    "data.validation_share": 0.2,
-    "seed": 42,
-}
-WRONG = (
-    N_(
-        "It says 1,024 tokens and counts 1,024 characters, about 250 tokens: 24,899 of 136,108 rows are left, and most "
-        "of the others would have fitted. Here the filter is called by its name, and its effect is shown."
-    ),
-    N_("Nothing is compared: a question that comes twice can be trained on and be tested with."),
-    N_("Its 20 % are used to choose the checkpoint and to judge it; there is no part that nobody has looked at."),
-    N_("Its prompt has no end token, so that a model never learns to stop. The lab adds it."),
-)
+_ON, _BEFORE = "lab-preparation-preset", "lab-before-preset"
+_PHASES = {"general": N_("first phase, general data"), "domain": N_("second phase, domain data")}
 
 
-def preset() -> None:
-    """Draw the button of the preset; while it is on, what is wrong with it and the way back."""
-    if not is_on():
-        st.button(_("As in document 001"), icon=":material/history_edu:", key="preset-001", on_click=_put_on)
+def menu() -> None:
+    """The list of the presets; each phase of one that has several is a way of its own."""
+    with st.popover(_("As in a document"), icon=":material/history_edu:", key="presets"):
+        for one in preparations():
+            for at, phase in enumerate(one.phases):
+                name = " · ".join(filter(None, (_(one.name), _(_PHASES.get(phase.name, phase.name)))))
+                st.button(name, key=f"preset-{one.id}-{at}", type="tertiary", on_click=_put_on, args=(one.id, at))
+
+
+def shown() -> None:
+    """The preset that is on, with what is wrong with it and the way back; nothing where the settings are others."""
+    known = is_on()
+    if known is None:
         return
-    with st.container(border=True, key="preset-001-on"):
+    one, at = known
+    with st.container(border=True, key="preset-on", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{_('As in document 001')}**", width="stretch")
-            st.button(_("Undo"), icon=":material/undo:", key="preset-001-off", type="tertiary", on_click=_take_off)
-        st.caption(_("Rows without a value dropped, at most 1,023 characters, 80 % and 20 % by chance with seed 42."))
-        st.markdown(_("What is wrong with it:"))
-        st.markdown("\n".join(f"- {_(sentence)}" for sentence in WRONG))
+            phase = _(_PHASES.get(one.phases[at].name, one.phases[at].name))
+            st.markdown(f"**{plain(' · '.join(filter(None, (_(one.name), phase))))}**", width="stretch")
+            st.button(_("Undo"), icon=":material/undo:", key="preset-off", type="tertiary", on_click=_take_off)
+        if _needs_general(one, at) and not draft.shown("preparation.replay_source"):
+            st.markdown(":orange[:material/arrow_downward:] " + _("Choose the set of the first phase as general data."))
+        if one.wrong:
+            st.markdown(_("What is wrong with it:"))
+            st.markdown("\n".join(f"- {plain(_(wrong.what))} :gray[{plain(wrong.line)}]" for wrong in one.wrong))
 
 
-def is_on() -> bool:
-    """Whether the settings are those of the document."""
-    return all(draft.shown(path) == value for path, value in VALUES.items())
+def is_on() -> tuple[PreparationPreset, int] | None:
+    """The preset and its phase whose settings the draft has; of two that agree the one that was chosen."""
+    chosen = st.session_state.get(_ON)
+    known = [(preparation(chosen[0]), chosen[1])] if chosen else []
+    known += [(one, at) for one in preparations() for at in range(len(one.phases)) if one.id == "document-001"]
+    return next((pair for pair in known if _is_drawn(_values(*pair))), None)
 
 
-def _put_on() -> None:
-    st.session_state[_BEFORE] = {path: draft.shown(path) for path in VALUES}
-    for path, value in VALUES.items():
+def _is_drawn(values: dict[str, Any]) -> bool:
+    return all(draft.shown(path) == value for path, value in values.items() if path != "preparation.replay_source")
+
+
+def _values(one: PreparationPreset, at: int) -> dict[str, Any]:
+    """The settings of a phase; the data set of an earlier phase is for a person to choose."""
+    settings = one.settings(at)
+    return {path: "" if value == "{general}" else value for path, value in settings.items()}
+
+
+def _needs_general(one: PreparationPreset, at: int) -> bool:
+    return one.settings(at).get("preparation.replay_source") == "{general}"
+
+
+def _put_on(identifier: str, at: int) -> None:
+    values = _values(preparation(identifier), at)
+    if is_on() is None:
+        st.session_state[_BEFORE] = {path: draft.shown(path) for path in values}
+    st.session_state[_ON] = (identifier, at)
+    for path, value in values.items():
         draft.put(path, value)
 
 
 def _take_off() -> None:
-    before = st.session_state.pop(_BEFORE, None)
-    for path in VALUES:
-        if before is not None:
+    known, before = is_on(), st.session_state.pop(_BEFORE, {})
+    for path in _values(*known) if known else ():
+        if path in before:
             draft.put(path, before[path])
-        else:  # put on before a reload: the lab's own values
+        else:  # put on before a reload: the lab's own value
             draft.reset(path)
+    st.session_state.pop(_ON, None)

@@ -18,6 +18,7 @@ from lab.ui.layout import error_card, tokens
 from lab.ui.run_list import short_source
 from lab.ui.theme import colours
 
+_LIMITS = {"file": 1 << 20}  # a library that looks for a place for temporary files writes a few bytes
 LEAFED = 50  # rows to leaf through where no examples were kept
 PARTS = {"train": N_("training"), "validation": N_("validation"), "test": N_("test")}
 
@@ -76,7 +77,7 @@ def _any_row(told: dict[str, Any], row: int) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _asked(dataset: str, _fingerprint: str, row: int) -> dict[str, Any]:
-    return ask("lab.data.show", {"dataset": dataset, "row": row}, timeout_s=60)
+    return ask("lab.data.show", {"dataset": dataset, "row": row}, timeout_s=60, limits=_LIMITS)
 
 
 def _as_it_stands(rows: list[dict[str, Any]], record: dict[str, Any]) -> None:

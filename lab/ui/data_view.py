@@ -125,7 +125,7 @@ def summary(record: dict[str, Any]) -> None:
         [
             (_("Read"), number(rows["read"]), _("rows")),
             (_("Kept"), number(rows["kept"]), share(rows["kept"] / rows["read"], 1) if rows["read"] else ""),
-            (_("Dropped"), number(lost), _("reasons below") if lost else _("none")),
+            (_("Dropped"), number(lost), _("see the steps") if lost else _("none")),
             (_("Training"), number(rows.get("train")), _("rows")),
             *held_out,
         ]
