@@ -11,6 +11,7 @@ from typing import Any
 from lab.data.build import Built, build
 from lab.data.figures import classes, figures
 from lab.data.files import FORMATS
+from lab.data.hub import hub_source
 from lab.data.lengths import lengths
 from lab.data.names import display_name
 from lab.data.options import Options
@@ -32,20 +33,25 @@ def prepare(
     events: Listener,
     *,
     name: str = "",
+    hub: str = "",
     dataset: str | None = None,
     named: dict[str, Any] | None = None,
     tokenizer: Tokenizer | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> tuple[Built, dict[str, Any]]:
-    """Prepare the file at `path` (the demo if None) into the folder `out`; returns the result and its report.
+    """Prepare the file at `path`, else the Hub's data set `hub`, else the demo, into `out`; returns the result and
+    its report.
 
     `out` gets rows.jsonl, dataset.json, preview.json, lengths.json, steps.json, figures.json and the arrays of
     `lab.data.tokenised`. `named` stands in the report. Raises InputError for a file or options that cannot be
     used, and Stopped.
     """
-    name = display_name(name or (path.name if path else "demo"))
+    name = display_name(name or (path.name if path else hub or "demo"))
     with events.phase("read"):
-        reading = read(path, options, out, name=name) if path else Reading(demo_source())
+        if path:
+            reading = read(path, options, out, name=name)
+        else:
+            reading = Reading(hub_source(hub, options) if hub else demo_source())
         tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
     built = build(reading.source, options, tokenizer, events, stop, folder=out)
     told = report(built, dataset, name=name, **(named or {}))
@@ -59,6 +65,7 @@ def prepare_dataset(
     events: Listener,
     *,
     name: str = "",
+    hub: str = "",
     stop: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Prepare a data set in LAB_HOME/datasets and return its report; nothing is left of one that fails or
@@ -67,13 +74,15 @@ def prepare_dataset(
     A name that is taken makes the next version of that data set; the earlier ones stay.
     """
     identifier = new_id()
-    name = display_name(name or (path.name if path else "demo"))
+    name = display_name(name or (path.name if path else hub or "demo"))
     unfinished = datasets_folder() / f".{identifier}.partial"
     unfinished.mkdir(mode=0o700)
     try:
         latest = registry.latest_version(name)
         named = {"version": latest["version"] + 1 if latest else 1, "parent": latest["id"] if latest else None}
-        _, told = prepare(path, options, unfinished, events, name=name, dataset=identifier, named=named, stop=stop)
+        _, told = prepare(
+            path, options, unfinished, events, name=name, hub=hub, dataset=identifier, named=named, stop=stop
+        )
         if path:
             # A copy, under a name of our own: what a person's file is called never becomes a path.
             shutil.copyfile(path, unfinished / f"source.{FORMATS[path.suffix.lower()]}")

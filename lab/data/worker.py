@@ -16,18 +16,18 @@ from lab.text import N_
 
 
 def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: int) -> dict[str, Any]:
-    """Prepare what the request names ("path", or "demo": true) and return the report as the job's result.
+    """Prepare what the request names ("path", "hub", or "demo": true) and return the report as the job's result.
 
     Raises InputError for a file or settings that cannot be used.
     """
     request = directory.parameters
-    if not request.get("path") and not request.get("demo"):
+    if not any(request.get(source) for source in ("path", "hub", "demo")):
         raise InputError(N_("The request names no file to prepare."), where="path")
     path = Path(request["path"]).expanduser() if request.get("path") else None
-    name = str(request.get("name") or "")
+    name, hub = str(request.get("name") or ""), str(request.get("hub") or "")
     try:
         told = prepare_dataset(
-            path, Options.of_request(request), events, name=name, stop=lambda: stop.requested
+            path, Options.of_request(request), events, name=name, hub=hub, stop=lambda: stop.requested
         )
     except Stopped:
         return {"ended": "stopped"}

@@ -30,7 +30,7 @@ def of_request(kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
     if kind == "publish":
         return {"online": True, "hub_endpoint": os.environ.get("HF_ENDPOINT", "")}
     if isinstance(model, str) and model:
-        return _access(locate(model).kind == "hub")
+        return _access(locate(model).kind == "hub" or bool(parameters.get("hub")))
     if isinstance(run, str) and is_id(run):
         return _access(bool(RunDirectory.of(run).request.get("online")))
     return _access(False)

@@ -116,6 +116,14 @@ def reading_form(identifier: str, format_found: str = "", only: tuple[str, ...] 
 def refused(error: LabError, identifier: str) -> None:
     """A file that cannot be read as it was tried: the sentence, and what may be said about it."""
     error_card(error)
+    likely = str(error.values.get("suggested") or "")
+    if likely in ENCODINGS:
+        st.button(
+            _("Read it as {encoding}", encoding=likely),
+            icon=":material/check:",
+            key="read-as-suggested",
+            on_click=lambda: st.session_state.update({f"read-{identifier}-encoding": likely}),
+        )
     st.markdown(_("Is it written another way? Say how:"))
     with st.container(horizontal=True):
         for name in ("format", "encoding", "delimiter"):

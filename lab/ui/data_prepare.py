@@ -76,7 +76,7 @@ def hub_choice(place: DeltaGenerator) -> None:
     ).strip()
     wrong = bool(name) and not is_data_on_hub(name)
     if wrong:
-        st.markdown(":red[:material/error:] " + _("A name on the Hub is written owner/name, such as owner/name."))
+        st.markdown(":red[:material/error:] " + _("A name on the Hub is written owner/name, such as rajpurkar/squad."))
     if not name or wrong:
         return
     preparation_form()

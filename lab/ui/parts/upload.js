@@ -40,16 +40,17 @@ export default function (component) {
     going.hidden = !on;
   }
 
-  function say(sentence) {
+  function say(sentence, calm) {
+    find("problem").classList.toggle("calm", Boolean(calm));
     find("problem").textContent = sentence;
     find("problem").hidden = !sentence;
   }
 
-  function ended(sentence) {
+  function ended(sentence, calm) {
     state.request = null;
     input.value = "";
     show(false);
-    say(sentence);
+    say(sentence, calm);
     choose.focus();
   }
 
@@ -92,7 +93,7 @@ export default function (component) {
     request.upload.addEventListener("progress", progress);
     request.addEventListener("load", () => answered(request));
     request.addEventListener("error", () => ended(words.broken));
-    request.addEventListener("abort", () => ended(words.cancelled));
+    request.addEventListener("abort", () => ended(words.cancelled, true));
     request.open("POST", data.address);
     request.setRequestHeader("X-Xsrftoken", cookie("_streamlit_xsrf"));
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
