@@ -10,6 +10,8 @@ from typing import Any
 
 from lab.data.rendered import DUPLICATE, EMPTY_ANSWER, EMPTY_LABEL, EMPTY_QUESTION, EMPTY_TEXT
 
+# The part of a row, its group, and the marks of the rows that a preparation adds.
+_NO_CONTENT = frozenset(("split", "group", "augmented", "repeated", "replay"))
 # What has to be there, and the reason when it is not; `input` and `context` may be empty.
 _NEEDED = {
     "instruction": (("instruction", EMPTY_QUESTION), ("output", EMPTY_ANSWER)),
@@ -47,8 +49,8 @@ def clean(rows: Iterable[Mapping[str, Any]], kind: str) -> tuple[list[dict[str, 
 
 
 def digest(row: Mapping[str, Any]) -> bytes:
-    """16 bytes that are equal for rows of equal content; the split that a row belongs to is not content."""
-    content = {name: value for name, value in row.items() if name != "split"}
+    """16 bytes that are equal for rows of equal content; the part that a row belongs to, or how it came, is none."""
+    content = {name: value for name, value in row.items() if name not in _NO_CONTENT}
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()[:16]
 

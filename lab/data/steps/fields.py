@@ -37,6 +37,15 @@ def whole(row: Row, kind: str) -> str:
     return "\n".join(text for text in texts(row, kind) if text)
 
 
+_PASSAGES = {"instruction": "input", "question-answer": "context", "extractive-qa": "context"}
+
+
+def without_passage(row: Row, kind: str) -> str:
+    """The texts of a row without the passage that it is about."""
+    passage = _PASSAGES.get(kind)
+    return whole(row | {passage: ""} if passage else row, kind)
+
+
 def replaced(row: Row, kind: str, replace: Replace, *, labels: bool = False) -> Row:
     """A copy of the row in which `replace` was applied to every text, and with `labels` to class names too.
 

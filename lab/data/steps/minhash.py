@@ -59,17 +59,21 @@ def matches(
     threshold: float,
     *,
     stored: int | None = None,
+    without_passage: Callable[[int], str] | None = None,
     tick: Callable[[int], None] = lambda rows: None,
 ) -> dict[int, tuple[int, float]]:
     """Row -> (the row that it resembles, their Jaccard similarity), for similarities of at least `threshold`.
 
     Without `stored`, a row is compared with the earlier rows that resemble none themselves: these are the
     ones to keep. With it, the rows from `stored` on are compared with those before it, which are not compared with
-    one another. Memory: 512 bytes for each row.
+    one another. `without_passage` gives what a row says besides the passage that it is about: that has to be as
+    similar, or two questions about one passage would count as one. Memory: 512 bytes for each row.
     """
     sketches = _sketches(count, text_at, tick)
     bands = _bands(sketches, rows_per_band(threshold))
-    pairs = lru_cache(maxsize=_CACHED)(lambda row: pairs_of_words(text_at(row)))
+    pairs = lru_cache(maxsize=_CACHED)(
+        lambda row: [pairs_of_words(text(row)) for text in (text_at, without_passage) if text is not None]
+    )
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     found: dict[int, tuple[int, float]] = {}
     for row in _crowded(bands):
@@ -91,16 +95,19 @@ def _best(
     row: int,
     near: Sequence[int],
     sketches: Sketches,
-    pairs: Callable[[int], frozenset[tuple[str, ...]]],
+    pairs: Callable[[int], list[frozenset[tuple[str, ...]]]],
     threshold: float,
 ) -> tuple[int, float] | None:
     if not near:
         return None
     estimates = (sketches[near] == sketches[row]).mean(axis=1)
     likely = [other for other, estimate in zip(near, estimates, strict=True) if estimate >= threshold - _SLACK]
-    mine = pairs(row) if likely else frozenset()
-    best = max(((jaccard(mine, pairs(other)), -other) for other in likely), default=(0.0, 0))
+    best = max(((_least(pairs(row), pairs(other)), -other) for other in likely), default=(0.0, 0))
     return (-best[1], best[0]) if best[0] >= threshold else None
+
+
+def _least(mine: list[frozenset[tuple[str, ...]]], others: list[frozenset[tuple[str, ...]]]) -> float:
+    return min(jaccard(one, other) for one, other in zip(mine, others, strict=True))
 
 
 def _sketches(count: int, text_at: Callable[[int], str], tick: Callable[[int], None]) -> Sketches:

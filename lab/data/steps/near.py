@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.data.steps.base import Context, Decide, Drop, Row
-from lab.data.steps.fields import whole
+from lab.data.steps.fields import whole, without_passage
 from lab.data.steps.minhash import matches
 from lab.data.steps.report import PAIRS, shown
 from lab.text import N_
@@ -18,7 +18,13 @@ def near_duplicates(rows: list[Row], context: Context) -> Decide:
         return whole(rows[index], context.kind)
 
     numbers, report = context.numbers, context.report
-    found = matches(len(rows), text_at, context.preparation.near_threshold, tick=context.tick)
+    found = matches(
+        len(rows),
+        text_at,
+        context.preparation.near_threshold,
+        without_passage=lambda index: without_passage(rows[index], context.kind),
+        tick=context.tick,
+    )
     for row, (of, similarity) in sorted(found.items(), key=lambda pair: (-pair[1][1], pair[0]))[:PAIRS]:
         text = shown(text_at(row))
         report.pairs.append({"row": numbers[row], "of": numbers[of], "similarity": round(similarity, 4), "text": text})

@@ -32,7 +32,7 @@ class PreparationSpec(Part):
     min_characters: int = setting(
         0,
         N_("Shortest text"),
-        N_("The step characters drops rows whose whole text has fewer characters than this."),
+        N_("The step characters drops rows whose text, template included, has fewer characters than this."),
         unit=N_("characters"),
         minimum=0,
         maximum=10_000_000,
@@ -48,12 +48,12 @@ class PreparationSpec(Part):
     languages: list[str] = setting(
         list,
         N_("Languages"),
-        N_("The step language keeps rows in these languages, such as en, fr."),
+        N_("The step language keeps rows in these languages, such as en, fr, and rows too short to tell."),
     )
     near_threshold: float = setting(
         0.8,
         N_("Similarity of near duplicates"),
-        N_("The step near-duplicates drops a row whose words resemble an earlier one's at least this much (Jaccard)."),
+        N_("The step near-duplicates drops rows that share this much of their pairs of words with an earlier one."),
         unit=N_("share"),
         minimum=0.5,
         maximum=1.0,
@@ -62,7 +62,7 @@ class PreparationSpec(Part):
     personal_data: Literal["flag", "mask", "drop"] = setting(
         "flag",
         N_("Personal data"),
-        N_("What the step personal-data does with addresses, numbers and cards it finds."),
+        N_("What the step personal-data does with e-mail and IP addresses, telephone, bank and security numbers."),
     )
     split_by: Literal["random", "stratified", "group"] = setting(
         "random",
@@ -91,7 +91,7 @@ class PreparationSpec(Part):
     augment: Literal["none", "characters", "words"] = setting(
         "none",
         N_("Augmentation"),
-        N_("Add varied copies of training rows: typing errors in characters, or words swapped, dropped and doubled."),
+        N_("Add varied copies of training rows: typing errors, or words swapped, dropped, doubled; never in answers."),
     )
     augment_share: float = setting(
         0.1,
