@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import InputError
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.stopping import StopFlag
+from lab.spec.rules.task import LABELLED
 from lab.text import N_
 from lab.training.interrupts import Interrupted
 from lab.training.troubles import memory_watched
+
+if TYPE_CHECKING:
+    from lab.evaluation.compare import Comparer
+    from lab.evaluation.tasks import TaskComparer
 
 MOST_PROMPTS = 2000
 
@@ -27,9 +32,7 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
     with memory_watched(events, tuned_run.spec):
         try:
             with events.phase("load"):
-                from lab.evaluation.compare import Comparer
-
-                comparer = Comparer(tuned_run, events, stop, prompts)
+                comparer = _comparer(tuned_run, events, stop, prompts)
             with events.phase("tokenise"):
                 comparer.tokenise(directory.path)
             with events.phase("evaluate"):
@@ -38,6 +41,17 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
             return {"ended": "stopped", "run": tuned_run.id}
     with events.phase("save"):
         return {"ended": "finished", "run": tuned_run.id, "held_out": comparer.write()}
+
+
+def _comparer(run: RunDirectory, events: EventWriter, stop: StopFlag, prompts: int) -> Comparer | TaskComparer:
+    # With these come torch, transformers and peft: seconds that belong to loading.
+    if run.spec.task in LABELLED:
+        from lab.evaluation.tasks import TaskComparer
+
+        return TaskComparer(run, events, stop, prompts)
+    from lab.evaluation.compare import Comparer
+
+    return Comparer(run, events, stop, prompts)
 
 
 def _prompts(given: object) -> int:

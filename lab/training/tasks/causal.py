@@ -11,12 +11,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 
 from lab.data.example import IGNORED, Example
 from lab.data.opening import open_data
+from lab.models.location import locate
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.training import build, save
 from lab.training.choices import choose
 from lab.training.evaluate import Evaluator
 from lab.training.measure import Pace
+from lab.training.methods.adapters import adapt, lora_config, prompt_config
 from lab.training.steps import Course
 from lab.training.tasks.adapters import loaded_adapter
 from lab.training.tasks.plan import TaskPlan
@@ -36,8 +38,8 @@ class CausalPlan(TaskPlan):
 
     def load_model(self) -> PreTrainedModel:
         source, method = self.spec.model, self.spec.method
-        dtype = self.machine.frozen_dtype if method.name == "lora" else torch.float32
-        options = {"revision": source.revision, "device": self.machine.device, "dtype": dtype}
+        dtype = self.machine.frozen_dtype if not method.whole else torch.float32
+        options = {"revision": source.revision, "device": self.machine.device, "dtype": dtype, "rounded": source}
         model = build.load_base(source.source, **options)
         return loaded_adapter(model, method.adapter, source.source) if method.adapter else model
 
@@ -59,7 +61,6 @@ class CausalPlan(TaskPlan):
         self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
     ) -> LabTrainer:
         spec = self.spec
-        plain = spec.method.name == "full" or isinstance(model, PeftModel)
         return LabTrainer(
             model,
             arguments(spec, course, self.machine, checkpoints),
@@ -67,11 +68,20 @@ class CausalPlan(TaskPlan):
             self.tokenizer,
             self.machine,
             pace,
-            peft_config=None if plain else build.lora_config(spec.method, model),
+            adapt=None if spec.method.whole or isinstance(model, PeftModel) else self.adapted,
             callbacks=callbacks,
             max_length=spec.data.max_length,
             choices=choose(spec, self.machine),
         )
+
+    def adapted(self, model: PreTrainedModel) -> PeftModel:
+        """The model with a new adapter. Raises InputError for target modules or a rank that do not suit."""
+        method, source = self.spec.method, self.spec.model
+        if method.name == "prompt-tuning":
+            return adapt(model, prompt_config(method, self.tokenizer, locate(source.source).load_from), self.spec)
+        if isinstance(method.target_modules, list):
+            build.check_targets(method.target_modules, model)
+        return adapt(model, lora_config(method, model, method.target_modules, task_type="CAUSAL_LM"), self.spec)
 
     def save(self, model: PreTrainedModel, final: Path) -> None:
         save.save_final(model, self.tokenizer, self.spec.model.source, final, self.events)

@@ -44,11 +44,11 @@ class TaskEvaluator:
 
     def measure(self, model: Any) -> tuple[Record, list[Record]]:
         """Figures with intervals and records, without telling anybody."""
-        found = {name: self._part(part, model, sure=True) for name, part in self.parts.items()}
+        found = {name: self._part(name, part, model, sure=True) for name, part in self.parts.items()}
         return joined(found)
 
     def _score(self, model: Any, step: int, *, sure: bool) -> tuple[Record, list[Record]]:
-        found = {name: self._part(part, model, sure=sure) for name, part in self.parts.items()}
+        found = {name: self._part(name, part, model, sure=sure) for name, part in self.parts.items()}
         figures, records = joined(found)
         values = {"eval_loss": figures["loss"]} if figures["loss"] is not None else {}
         for name, (part, _) in found.items():
@@ -66,9 +66,10 @@ class TaskEvaluator:
         """The same numbers for TensorBoard."""
         self.board.scalars(step, values)
 
-    def _part(self, part: LabelledPlan, model: Any, *, sure: bool) -> tuple[Record, list[Record]]:
+    def _part(self, name: str, part: LabelledPlan, model: Any, *, sure: bool) -> tuple[Record, list[Record]]:
         with self.plan.machine.inference():
-            outputs, sums, counts = run_over(part, model, part.held_out_items, lambda: self.stop.requested)
+            own = model.tasks[name] if name else model
+            outputs, sums, counts = run_over(part, own, part.held_out_items, lambda: self.stop.requested)
         judged = part.judge(part.held_out, part.held_out_items, outputs, sure=sure)
         total = sum(counts)
         figures: Record = {

@@ -158,6 +158,13 @@ class LabelledPlan(TaskPlan):
         told = {"task": self.spec.task, "labels": self.labels}
         save.save_final(model, self.tokenizer, self.spec.model.source, final, self.events, told=told)
 
+    def load_final(self, model: Any, final: Path) -> Any:
+        if self.spec.method.name != "full":
+            whole = model.unload() if isinstance(model, PeftModel) else model
+            return PeftModel.from_pretrained(whole, str(final), local_files_only=True).eval()
+        tuned = self.auto_class.from_pretrained(final, dtype=torch.float32, use_safetensors=True, local_files_only=True)
+        return tuned.to(self.machine.device).eval()
+
     # --- what the trainer and the evaluator ask ---
 
     @property

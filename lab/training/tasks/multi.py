@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerState, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, set_seed
 
 from lab.data.features.item import Item
 from lab.runs.stopping import StopFlag
@@ -127,6 +127,11 @@ class MultiTaskPlan(TaskPlan):
     ) -> SharedTrainer:
         return SharedTrainer(self, model, course, pace, checkpoints, callbacks)
 
+    def load_final(self, model: Any, final: Path) -> Any:
+        options = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
+        found = {name: part.auto_class.from_pretrained(final / name, **options) for name, part in self.parts.items()}
+        return Shared(found).to(self.machine.device).eval()
+
     def save(self, model: Shared, final: Path) -> None:
         labels = {name: part.labels for name, part in self.parts.items()}
         told = {"task": "multi-task", "kinds": self.spec.tasks.kinds, "labels": labels}
@@ -180,13 +185,9 @@ class SharedTrainer(TaskTrainer):
 
     over_labels = False
 
-    @property
-    def attention_name(self) -> str:
-        return str(self.model.config._attn_implementation)
-
-    def take_up(self, checkpoint: Path) -> None:
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: the Trainer would ask a single model for them."""
+        return 0
 
     def _get_train_sampler(self, train_dataset: Any = None) -> TaskSampler:
         spec = self.plan.spec

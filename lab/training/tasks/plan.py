@@ -66,6 +66,10 @@ class TaskPlan(ABC):
     ) -> Trainer:
         """The Trainer; it offers machine, pace, take_counts, take_up and attention_name."""
 
+    def load_final(self, model: Any, final: Path) -> Any:
+        """The tuned model that `final` holds; `model` is the one before the training, and is used up."""
+        raise NotImplementedError
+
     @abstractmethod
     def save(self, model: PreTrainedModel, final: Path) -> None:
         """Write the finished model to `final`."""
