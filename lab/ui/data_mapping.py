@@ -54,6 +54,7 @@ ROLE_WORDS = {
     "chosen": N_("Preferred answer"),
     "rejected": N_("Rejected answer"),
     "id": N_("Id"),
+    "impossible": N_("No answer in the text"),
 }
 
 

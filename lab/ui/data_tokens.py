@@ -36,7 +36,9 @@ def rows_view(told: dict[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         with st.container(width="content"):
             many = len(preview) or min(total, LEAFED)
-            leafed = st.pagination(many, key="data-example", max_visible_pages=5)
+            leafed = st.pagination(
+                many, key="data-example", max_visible_pages=5, on_change=_first_ones, args=(f"data-row-{record['id']}",)
+            )
         with st.container(width=150):
             number_of = int(
                 st.number_input(
@@ -55,6 +57,10 @@ def rows_view(told: dict[str, Any]) -> None:
     else:
         rows = data_rows.read(told["folder"] / "rows.jsonl", min(leafed, many) - 1, 1)
         _as_it_stands(rows, record)
+
+
+def _first_ones(key: str) -> None:
+    st.session_state[key] = 0
 
 
 def _any_row(told: dict[str, Any], row: int) -> None:
