@@ -57,14 +57,20 @@ Step = Callable[[list[Row], Context], Decide]
 def ticker(
     stop: Callable[[], bool] | None, progress: Callable[[int, int], None] | None, done: int, total: int
 ) -> Callable[[int], None]:
-    """Passes on every 512th call: asks whether to stop (raises Stopped) and tells `done` + rows of `total`."""
+    """Passes on every 512th call: asks whether to stop (raises Stopped) and tells `done` + rows of `total`.
+
+    A step that goes through the rows more than once never makes the number smaller.
+    """
+    furthest = 0
 
     def tick(rows: int) -> None:
+        nonlocal furthest
         if rows % _EVERY:
             return
         if stop is not None and stop():
             raise Stopped
+        furthest = max(furthest, done + rows)
         if progress is not None:
-            progress(done + rows, total)
+            progress(furthest, total)
 
     return tick

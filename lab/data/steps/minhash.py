@@ -76,8 +76,8 @@ def matches(
     )
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     found: dict[int, tuple[int, float]] = {}
-    for row in _crowded(bands):
-        tick(row)
+    for done, row in enumerate(_crowded(bands)):
+        tick(done)
         keys = [(band, int(key)) for band, key in enumerate(bands[row])]
         if stored is None or row >= stored:
             near = {other for key in keys for other in buckets.get(key, ())[-_COMPARED:]}

@@ -64,10 +64,10 @@ _INLINE = (
 _ATTRIBUTE = r"""\s+[\w:@.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'|[^\s"'<>=`]+)"""
 _FLAGS = r"\s+(?:disabled|checked|selected|hidden|required|readonly|controls|async|defer|nowrap|multiple|autofocus)\b"
 # In one pass, so that what an entity stands for is never read as a tag. The tags are named: List<String> and
-# a <b and c> d are none.
+# a <b and c> d are none. What is bounded keeps a hostile text from being read again and again.
 _PIECES = re.compile(
     rf"""(?P<code>```.*?(?:```|\Z)|`[^`\n]+`)
-    |(?P<gone><!--.*?-->|<!doctype[^>]*>|<(?P<raw>script|style)\b[^>]*>.*?</(?P=raw)\s*>)
+    |(?P<gone><!--.{{0,4000}}?-->|<!doctype[^>]{{0,400}}>|<(?P<raw>script|style)\b[^>]{{0,400}}>.{{0,8000}}?</(?P=raw)\s*>)
     |</?(?:(?P<block>{_BLOCKS.replace(" ", "|")})|(?:{_INLINE.replace(" ", "|")}))(?:{_ATTRIBUTE}|{_FLAGS})*\s*/?>
     |(?P<entity>&(?:\#\d{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z][a-zA-Z0-9]{{1,31}});)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
