@@ -69,9 +69,11 @@ def _epochs(case: Case) -> Row | None:
 
 
 def _warmup(case: Case) -> Row | None:
-    if not case.steps or case.plan.warmup_steps is None:
-        return None
-    share = case.plan.warmup_steps / case.steps
+    share = case.spec.schedule.warmup
+    if case.steps and case.plan.warmup_steps is not None:
+        share = case.plan.warmup_steps / case.steps
+    elif share >= 1:
+        return None  # a number of steps, of a run whose length is not known
     return _row(case, "schedule.warmup", share, 0.0, 0.1, 0.03, "Alpaca, Vicuna, QLoRA: 3 %; BERT, Zephyr: 10 %")
 
 

@@ -131,6 +131,8 @@ def summary(now: Estimate) -> None:
             (_("Share of the peak"), _share_in_words(found.used_share), ""),
         ]
     )
+    if found.time_s is None and now.made.steps and now.made.inputs.hardware is None:
+        st.caption(_("Enter the speed of the GPU or the seconds per step, and a price: time and cost follow."))
     if found.possible is False:
         st.markdown(f":orange[:material/warning:] {too_fast(now)}")
     if found.price_source and st.session_state.get("plan-price") is None:

@@ -40,11 +40,23 @@ def _places() -> list[Path]:
 
 def _restored() -> dict[str, Any]:
     fresh: dict[str, Any] = {"recipe": "", "values": {}, "wrong": {}, "window": new_id(), "seen": ""}
-    for place in _places():
-        stored = _read(place)
-        if stored is not None:
-            return fresh | stored
-    return fresh
+    own, *last = _places()
+    stored = _read(own)
+    if stored is not None:
+        return fresh | stored
+    others = _read(last[0]) if last else None
+    return fresh if others is None else fresh | others | {"inherited": True}
+
+
+def inherited() -> bool:
+    """Whether these settings are those that were saved last here, by another browser, and say something."""
+    draft = _draft()
+    return bool(draft.get("inherited") and (draft["recipe"] or draft["values"]))
+
+
+def keep_inherited() -> None:
+    """Take the settings that were found for this browser's own."""
+    _save()
 
 
 def _read(place: Path) -> dict[str, Any] | None:
@@ -75,7 +87,7 @@ def _save() -> None:
         _forget_the_oldest(places[0].parent)
     except OSError:
         st.toast(_("The draft could not be saved: the disk of the lab's home has no room."))
-    draft["seen"] = draft["window"]
+    draft["seen"], draft["inherited"] = draft["window"], False
 
 
 def _forget_the_oldest(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import streamlit as st
 
 from lab.catalogue.exchange import FORMATS, Export, export
@@ -10,7 +12,7 @@ from lab.spec import setting_at
 from lab.ui import plan_findings
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, ngettext, say
-from lab.ui.layout import error_card
+from lab.ui.layout import error_card, said
 
 _MIME = {
     "yaml": "application/yaml",
@@ -38,7 +40,21 @@ def exports(now: Estimate) -> None:
     if not taken:
         return
     _left_out(taken)
-    st.code(taken.text, language=FORMATS[str(chosen)].language, wrap_lines=True, height=520)
+    if chosen == "notebook":
+        _cells(taken.text)
+    else:
+        st.code(taken.text, language=FORMATS[str(chosen)].language, wrap_lines=True, height=520)
+
+
+def _cells(notebook: str) -> None:
+    """A notebook as it looks when it is opened, not as it is stored."""
+    with st.container(border=True, height=520):
+        for cell in json.loads(notebook)["cells"]:
+            text = "".join(cell["source"])
+            if cell["cell_type"] == "code":
+                st.code(text, language="python", wrap_lines=True)
+            else:
+                said(text)
 
 
 def _made(now: Estimate, chosen: str) -> Export | None:

@@ -101,7 +101,11 @@ def _sizes() -> list[Size]:
     for preset in hardware().values():
         if preset.memory_gib:
             groups.setdefault(preset.memory_gib, []).append(preset)
-    return [Size(size, _names(presets)) for size, presets in sorted(groups.items())]
+    sizes = [Size(size, _names(presets)) for size, presets in groups.items()]
+    if st.session_state.get("plan-device") == own_gpu.CODE:
+        name = _("{size} GB: yours", size=number(own_gpu.memory_gb()))
+        sizes.append(Size(own_gpu.memory_gb() * 1e9 / 2**30, name))
+    return sorted(sizes)
 
 
 def _names(presets: list[Hardware]) -> str:

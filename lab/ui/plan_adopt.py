@@ -42,12 +42,24 @@ def adopt(recipe: str, values: Mapping[str, Any]) -> None:
 
 def way_back() -> None:
     """One line that says that other numbers are open, with the button that brings one's own back."""
+    if draft.inherited():
+        _of_another_browser()
     if _KEY not in st.session_state:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="plan-way-back"):
         st.markdown(f":gray[{_('These numbers were opened from elsewhere.')}]", width="content")
         st.button(_("Back to my own"), key="plan-back", type="tertiary", icon=":material/undo:", on_click=_restore)
         st.button(_("Keep these"), key="plan-keep", type="tertiary", icon=":material/check:", on_click=_forget)
+
+
+def _of_another_browser() -> None:
+    """A browser that was never here begins with what was saved last, and is told so."""
+    with st.container(horizontal=True, vertical_alignment="center", key="plan-inherited"):
+        st.markdown(f":gray[{_('These numbers were saved last in this lab, from another browser.')}]", width="content")
+        st.button(_("Start afresh"), key="plan-afresh", type="tertiary", icon=":material/restart_alt:",
+                  on_click=draft.start_from, args=("",))  # fmt: skip
+        st.button(_("Keep these"), key="plan-keep-last", type="tertiary", icon=":material/check:",
+                  on_click=draft.keep_inherited)  # fmt: skip
 
 
 def _restore() -> None:

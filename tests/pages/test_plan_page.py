@@ -269,7 +269,7 @@ def test_the_plan_is_exported_for_every_tool_with_what_it_leaves_out(format):
     app = open_page("plan", tab="export")
     app.selectbox(key="plan-format").set_value(format).run()
     assert not app.exception
-    assert len(app.code[0].value) > 100
+    assert sum(len(block.value) for block in app.code) > 100
     assert open_page("plan", tab="export", format=format).selectbox(key="plan-format").value == format
 
 
@@ -278,3 +278,55 @@ def test_the_plan_goes_on_to_training_with_the_same_numbers(planned):
     assert not planned.exception
     assert planned.title[0].value == "Train"
     assert planned.number_input(key="set-schedule.max_steps").value == 25000
+
+
+@pytest.mark.parametrize("typed", [1e99, 2.5, 0])
+def test_a_whole_number_that_cannot_be_stays_as_typed_and_the_numbers_say_what_they_count_with(planned, typed):
+    planned.number_input(key="set-schedule.accumulation").set_value(typed).run()
+    assert not planned.exception
+    assert planned.number_input(key="set-schedule.accumulation").value == typed
+    shown = text_of(planned)
+    assert "not a valid value for Gradient accumulation" in shown
+    assert "these numbers still count with 8" in shown and "**192**" in shown
+
+
+def test_a_number_of_steps_to_try_is_refused_in_words():
+    app = open_page("plan")
+    app.number_input(key="plan-instead").set_value(1e99).run()
+    assert "A whole number from 1 to 100,000,000" in text_of(app)
+
+
+def test_an_impossible_time_has_no_cost():
+    keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
+    app = open_page("plan", tab="hardware", device="t4", step_s="0.001", price="1")
+    shown = text_of(app)
+    assert "so there is no cost" in shown and "are yours shorter?" in shown
+    assert "\\$**" not in shown and "over 1,000%" in shown
+
+
+def test_a_gpu_that_no_preset_describes_is_planned_by_its_memory_and_speed():
+    keep_draft({"model.source": "meta-llama/Llama-3.2-1B", "data.examples": 2000})
+    app = open_page("plan", tab="hardware", device="own", gb="8")
+    shown = text_of(app)
+    assert "What fits: a GPU with 8 GB" in shown and "time and cost follow" in shown
+    app.number_input(key="plan-own-tflops").set_value(30).run()
+    app.number_input(key="plan-price").set_value(0.1).run()
+    assert not app.exception
+    assert " \\$**" in text_of(app)
+    assert address(app, "tflops") == "30" and address(app, "gb") == "8"
+
+
+def test_a_method_that_fits_is_taken_over_by_one_press():
+    keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
+    app = open_page("plan", tab="hardware", device="rtx4090")
+    app.button(key="plan-adopt-qlora-on").click().run()
+    assert not app.exception
+    assert "method.name:qlora" in app.query_params["set"]
+    assert "model.quantization:nf4" in app.query_params["set"]
+    assert not [button for button in app.button if button.key == "plan-adopt-qlora-on"]
+
+
+def test_the_memory_on_a_gpu_is_explained_beside_the_memory_here():
+    keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
+    assert "On this machine the same run takes" in text_of(open_page("plan", tab="hardware"))
+    assert "On this machine the same run takes" not in text_of(open_page("plan", tab="hardware", device="h100"))

@@ -161,3 +161,13 @@ def test_the_recipes_asked_for_name_a_model_and_settings_that_the_lab_can_plan(n
     assert not app.exception
     assert "Effective batch" in text_of(app)
     assert locate(next(one for one in recipes() if one.id == name).run["model"]["source"])
+
+
+def test_the_filters_stand_in_the_address_and_open_the_same_list():
+    app = open_page("recipes")
+    app.selectbox(key="recipes-size").set_value("small").run()
+    app.text_input(key="recipes-search").set_value("qlora").run()
+    assert address(app, "size") == "small" and address(app, "search") == "qlora"
+    colleague = open_page("recipes", size="small", search="qlora", method="no such method")
+    assert shown_recipes(colleague) == shown_recipes(app)
+    assert "method" not in colleague.query_params
