@@ -15,6 +15,7 @@ import csv
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def main() -> None:
         found = {way: measured(way, kind, work, arguments.model) for way in ("lab", "plain")}
         same = all(found["lab"][name] == found["plain"][name] for name in ("rows", "tokens"))
         for way, told in found.items():
-            figures = f"{told['seconds']:6.1f} s {told['peak_mib']:6.0f} MiB"
+            figures = f"{told['seconds']:6.1f} s {told['cpu']:6.1f} s of processors {told['peak_mib']:6.0f} MiB"
             print(f"{kind:10} {way:5} {figures} {told['rows']} {told['tokens']} tokens")
         ratio = found["plain"]["seconds"] / found["lab"]["seconds"]
         print(f"{kind:10} {ratio:.2f} times as fast; the same rows and tokens: {same}")
@@ -148,10 +149,10 @@ def lab_way(work: Path, model: str, kind: str, *, near: bool = False) -> dict[st
         preparation=preparation,
     )
     told = prepare_dataset(work / "questions.csv", options, NotesOnly())
-    seconds, rows = since_start(), told["rows"]
+    seconds, rows = spent(), told["rows"]
     # The lab ends each answer with the end token; the plain way has none.
     parts = [rows["kept"], rows["train"], rows["validation"]]
-    return {"rows": parts, "tokens": told["tokens"]["total"] - rows["kept"], "seconds": seconds}
+    return {"rows": parts, "tokens": told["tokens"]["total"] - rows["kept"], **seconds}
 
 
 def plain_way(work: Path, model: str, kind: str, *, near: bool = False) -> dict[str, Any]:
@@ -174,14 +175,16 @@ def plain_way(work: Path, model: str, kind: str, *, near: bool = False) -> dict[
         data = data.filter(lambda batch: [len(ids) < LIMIT for ids in batch["input_ids"]], batched=True)
     split = data.train_test_split(test_size=0.2, shuffle=True, seed=SEED)
     split.save_to_disk(str(work / f"plain-{kind}"))
-    seconds = since_start()
+    seconds = spent()
     tokens = sum(map(len, data["input_ids"]))  # only to compare; not timed
-    return {"rows": [len(data), len(split["train"]), len(split["test"])], "tokens": tokens, "seconds": seconds}
+    return {"rows": [len(data), len(split["train"]), len(split["test"])], "tokens": tokens, **seconds}
 
 
-def since_start() -> float:
-    """Seconds since this process was started, imports included."""
-    return time.time() - psutil.Process().create_time()
+def spent() -> dict[str, float]:
+    """Seconds since this process was started, imports included, and of processors, children included."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    return {"seconds": time.time() - psutil.Process().create_time(), "cpu": cpu}
 
 
 if __name__ == "__main__":

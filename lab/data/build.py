@@ -90,7 +90,7 @@ def build(
     built.dropped.update(source.dropped)
     built.tokenizer_sum = fingerprint_of(tokenizer)
     go_on()
-    work = _Work(built, events, go_on, stop)
+    work = _Work(built, events, go_on, stop, for_keeps=folder is not None)
     rows = work.clean() if clean else list(source.rows)
     with events.phase("measure"):
         places = work.measure(rows)
@@ -115,9 +115,15 @@ class _Work:
     """The stages of one building; numbers are places in the pile of encoded examples, -1 for none."""
 
     def __init__(
-        self, built: Built, events: Listener, go_on: Callable[[], None], stop: Callable[[], bool] | None
+        self,
+        built: Built,
+        events: Listener,
+        go_on: Callable[[], None],
+        stop: Callable[[], bool] | None,
+        *,
+        for_keeps: bool,
     ) -> None:
-        self.built, self.events, self.go_on, self.stop = built, events, go_on, stop
+        self.built, self.events, self.go_on, self.stop, self.for_keeps = built, events, go_on, stop, for_keeps
         self.kind, self.pile = built.source.kind, Pile()
 
     def clean(self) -> list[Row]:
@@ -152,8 +158,9 @@ class _Work:
         kept = [row for row, place in zip(rows, places, strict=True) if place is not None]
         numbers = {id(row): place for row, place in zip(rows, places, strict=True) if place is not None}
         built = self.built
-        text = text_of(self.kind, built.template, built.encoder.tokenizer)
-        built.shaped = shape(kept, self.kind, built.options, text, self.go_on)
+        built.shaped = shape(kept, self.kind, built.options, self.go_on, look_for_leaks=self.for_keeps)
+        for note in built.shaped.notes:
+            self.events.note(note["template"], **note["values"])
         new = [row for row, _ in built.shaped.rows if id(row) not in numbers]
         for row, place in zip(new, self.measure(new, first=False), strict=True):
             if place is not None:

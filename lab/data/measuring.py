@@ -40,7 +40,7 @@ def measure(
     rows: Sequence[Row], kind: str, template: str, encoder: Encoder, tell: Callable[[int], None]
 ) -> Iterator[Chunk]:
     """Measure all rows; chunks come in the order of the rows, and `tell` hears the number of rows done after each."""
-    threads = processors() if encoder.texts.threads_may_share else 1
+    threads = processors() if encoder.texts.threads_help else 1
     done = 0
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Chunk]] = deque()

@@ -107,6 +107,7 @@ def _write(out: Path, built: Built, told: dict[str, Any], reading: Reading, toke
         "created": round(time.time(), 3),
         "options": built.options.as_dict(),
         "labels": list(classes(built.rows, kind) or ()) or None,
+        "weights": built.shaped.weights,
         "rows_sum": built.rows_sum,
         "problems": reading.facts.get("problems", []),
         "format": reading.facts.get("format", "jsonl"),

@@ -7,29 +7,86 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.data.augment import augment
+from lab.data.balance import balance
+from lab.data.leakage import leakage, without
 from lab.data.options import Options
-from lab.data.split import assign
-from lab.data.texts import Row
+from lab.data.replay import replay
+from lab.data.replay_source import general_rows
+from lab.data.split import TRAIN, assign
+from lab.text import N_
+
+Row = dict[str, Any]
+LEAKS, UNDERSAMPLED = N_("resembles a held-out row"), N_("left out to balance the classes")
+OVERSAMPLED, VARIED, GENERAL = N_("repeated to balance the classes"), N_("varied copies"), N_("general data")
+_TICK = 512  # rows between two questions whether to stop
 
 
 @dataclass
 class Shaped:
-    """Rows with their parts, held-out rows where they stood; what was dropped and added; the pairs that leak."""
+    """Rows with their parts; what was dropped and added; the pairs that leak, the weights of classes, notes."""
 
-    rows: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    rows: list[tuple[Row, str]] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     added: Counter[str] = field(default_factory=Counter)
     leakage: list[dict[str, Any]] = field(default_factory=list)
     leakage_count: int = 0
+    weights: dict[str, float] | None = None
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def shape(
-    rows: list[dict[str, Any]],
-    kind: str,
-    options: Options,
-    text: Callable[[Row], str],
-    go_on: Callable[[], None],
+    rows: list[Row], kind: str, options: Options, go_on: Callable[[], None], *, look_for_leaks: bool = True
 ) -> Shaped:
-    """Split the rows and shape the training part as `options.preparation` says. Raises InputError."""
-    parts = assign(rows, kind, share=options.validation_share, seed=options.seed)
-    return Shaped(list(zip(rows, parts, strict=True)))
+    """Split the rows and shape the training part as `options.preparation` says.
+
+    Leaks are looked for when they are to be dropped, or to be told. Raises InputError for settings that the rows do
+    not allow.
+    """
+    how = options.preparation
+    split = {"test_share": how.test_share, "by": how.split_by, "group_column": how.group_column}
+    parts = assign(rows, kind, share=options.validation_share, seed=options.seed, **split)  # type: ignore[arg-type]
+    train = [row for row, part in zip(rows, parts, strict=True) if part == TRAIN]
+    held_out = [(row, part) for row, part in zip(rows, parts, strict=True) if part != TRAIN]
+    shaped = Shaped()
+    go_on()
+    if held_out and (look_for_leaks or how.leakage == "drop"):
+        train = _without_leaks(shaped, train, [row for row, _ in held_out], kind, options, go_on)
+    balanced = balance(train, kind, how.balance, options.seed)
+    shaped.weights = balanced.weights
+    _count(shaped.added, OVERSAMPLED, balanced.added.total())
+    _count(shaped.dropped, UNDERSAMPLED, balanced.dropped.total())
+    go_on()
+    copies = augment(train, kind, how.augment, how.augment_share, options.seed)
+    _count(shaped.added, VARIED, len(copies.rows))
+    train = balanced.rows + copies.rows
+    shaped.notes += copies.notes
+    if how.replay_source:
+        general, general_kind = general_rows(how.replay_source)
+        mixed = replay(train, kind, general, general_kind, how.replay_share, options.seed)
+        _count(shaped.added, GENERAL, len(mixed.rows))
+        train = train + mixed.rows
+        shaped.notes += mixed.notes
+    shaped.rows = [*((row, TRAIN) for row in train), *held_out]
+    return shaped
+
+
+def _without_leaks(
+    shaped: Shaped, train: list[Row], held_out: list[Row], kind: str, options: Options, go_on: Callable[[], None]
+) -> list[Row]:
+    def tick(done: int) -> None:
+        if done % _TICK == 0:
+            go_on()
+
+    how = options.preparation
+    leaks = leakage(train, held_out, kind, how.near_threshold, tick=tick)
+    shaped.leakage, shaped.leakage_count = [leak.as_dict() for leak in leaks], len(leaks)
+    if how.leakage != "drop" or len(leaks) == len(train):
+        return train
+    _count(shaped.dropped, LEAKS, len(leaks))
+    return without(train, leaks)
+
+
+def _count(counter: Counter[str], reason: str, rows: int) -> None:
+    if rows:
+        counter[reason] += rows

@@ -59,6 +59,7 @@ class Texts:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.backend = getattr(tokenizer, "backend_tokenizer", None)
+        self.words = None
         if self.backend is None:
             return
         self.backend.no_truncation()
@@ -68,9 +69,9 @@ class Texts:
             self.backend.model._resize_cache(self.CACHE)
 
     @property
-    def threads_may_share(self) -> bool:
-        """Whether several threads may call at once."""
-        return self.backend is not None
+    def threads_help(self) -> bool:
+        """Whether several threads are faster than one: the library lets them run beside each other, words do not."""
+        return self.backend is not None and self.words is None
 
     def ids(self, texts: list[str], *, split_specials: bool) -> list[list[int]]:
         """The ids of each text; with `split_specials` a control token in it is plain characters."""
