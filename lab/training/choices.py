@@ -1,0 +1,119 @@
+"""What of the spec's `speed` a run really uses on its machine, with the reason where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import psutil
+import torch
+
+from lab.errors import LabError
+from lab.models import ModelFacts, facts_of
+from lab.planning.footprint import footprint, load_of
+from lab.spec import RunSpec
+from lab.training.machine import Machine
+
+FILLED = 16_384  # tokens of a pass that keep a GPU busy: a model of 1B parameters is bound by launches below 8,192
+RESERVE = 0.9  # of the free memory; the allocator keeps the rest
+
+
+@dataclass
+class Choices:
+    """The optimisations of one run: which are on, and `why` for what was decided or could not be had.
+
+    `budget`: real tokens of a pass without padding; 0 keeps the batches of the spec. `packed`: examples of the whole
+    set share passes, so that an update holds other examples. The defaults are those of a bare trainer: no padding,
+    everything else plain.
+    """
+
+    padding_free: str = "auto"
+    budget: int = 0
+    packed: bool = False
+    label_loss: bool = True
+    fused_lora: bool = False
+    checkpointing: bool = False
+    activation_swap: bool = False
+    fused_kernels: bool = False
+    low_precision_weights: bool = True
+    dequantise: bool = False
+    async_input: bool = False
+    compile: bool = False
+    why: dict[str, str] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """The choices as result.json keeps them."""
+        return asdict(self)
+
+
+def choose(spec: RunSpec, machine: Machine) -> Choices:
+    """Decide what a run uses; memory is compared with what is free on its device now."""
+    speed, cuda = spec.speed, machine.device == "cuda"
+    free = free_gib(machine.device)
+    facts = _facts(spec)
+    checkpointing = spec.resources.gradient_checkpointing
+    why: dict[str, str] = {}
+    if speed.auto_checkpointing and not checkpointing and facts is not None:
+        needed = needed_gib(spec, facts, machine)
+        checkpointing = needed is not None and needed > RESERVE * free
+        why["checkpointing"] = _compared(needed, free)
+    if speed.fused_kernels and not cuda:
+        why["fused_kernels"] = "needs a GPU"
+    return Choices(
+        padding_free=speed.padding_free,
+        budget=0 if speed.padding_free == "off" else _budget(spec, facts, machine, free, checkpointing),
+        packed=spec.data.packing,
+        label_loss=speed.label_loss,
+        fused_lora=speed.fused_lora,
+        checkpointing=checkpointing,
+        activation_swap=speed.activation_swap,
+        fused_kernels=speed.fused_kernels and cuda,
+        low_precision_weights=speed.low_precision_weights,
+        dequantise=speed.dequantise,
+        async_input=speed.async_input and cuda,
+        compile=speed.compile,
+        why=why,
+    )
+
+
+def needed_gib(
+    spec: RunSpec, facts: ModelFacts, machine: Machine, tokens: int = 0, *, checkpointing: bool | None = None
+) -> float | None:
+    """The plan's peak memory in GiB; `tokens` replaces batch times length of a pass. None when not known."""
+    bf16 = machine.precision == "bf16"
+    load = load_of(spec, length=spec.data.max_length, device=machine.device, bf16=bf16)
+    if tokens:
+        load = replace(load, batch=max(1, -(-tokens // load.length)))
+    if checkpointing is not None:
+        load = replace(load, checkpointing=checkpointing)
+    return footprint(facts, load).total_gib
+
+
+def free_gib(device: str) -> float:
+    """Memory in GiB that is free now: of the GPU, with what this process already holds of it, or of the machine."""
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        return float(free + torch.cuda.memory_reserved()) / 2**30
+    return float(psutil.virtual_memory().available) / 2**30
+
+
+def _budget(spec: RunSpec, facts: ModelFacts | None, machine: Machine, free: float, checkpointing: bool) -> int:
+    """Tokens of a pass: as the spec says, else what the plan counts on; on a GPU more, as long as that fits."""
+    if spec.speed.tokens_per_pass is not None:
+        return spec.speed.tokens_per_pass
+    planned = spec.schedule.per_device_batch * spec.data.max_length
+    if machine.device != "cuda" or planned >= FILLED or facts is None:
+        return planned
+    needed = needed_gib(spec, facts, machine, FILLED, checkpointing=checkpointing)
+    return FILLED if needed is not None and needed <= RESERVE * free else planned
+
+
+def _facts(spec: RunSpec) -> ModelFacts | None:
+    try:
+        return facts_of(spec.model.source)
+    except LabError:
+        return None  # a model of which nothing is known before it is loaded
+
+
+def _compared(needed: float | None, free: float) -> str:
+    return "memory not known" if needed is None else f"{needed:.2f} GiB planned, {free:.2f} GiB free"
