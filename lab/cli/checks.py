@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,19 @@ import psutil
 
 from lab import spec as specs
 from lab.cli import machine
-from lab.errors import InputError
+from lab.errors import InputError, InputErrors
 from lab.models.facts import ModelFacts, facts_of
 from lab.models.location import locate
 from lab.models.safety import check_folder
 from lab.planning import Plan, plan
 from lab.planning.verdicts import Verdict, too_large, too_long
-from lab.runs import registry
+from lab.runs import beforehand, registry
 from lab.runs.child import ask
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
 from lab.spec import RunSpec
+from lab.spec.rules.task import KINDS
 from lab.text import N_
-
-# The kinds of rows that a causal language model learns from.
-TRAINABLE = ("instruction", "question-answer", "prompt-completion", "messages", "text")
 
 # What an error says of a data file, by the values that it carries -> what to type.
 _WAYS_OUT = (
@@ -57,9 +56,29 @@ class DataFacts:
 
 def check_run(spec: RunSpec) -> Checked:
     """Check settings, model folder and data, and plan the run. Raises InputError; nothing is changed."""
-    specs.check(spec)
-    facts = check_model(spec.model.source)
-    return Checked(spec, facts, planned(spec, facts, data_facts(spec)))
+    found: list[InputError] = []
+    facts, data = ModelFacts(name=spec.model.source), DataFacts()
+    with _collected(found):
+        specs.check(spec)
+    with _collected(found):
+        facts = check_model(spec.model.source)
+    with _collected(found):
+        data = data_facts(spec)
+    found += [problem for problem in beforehand.problems(spec, facts) if str(problem) not in map(str, found)]
+    if found:
+        raise found[0] if len(found) == 1 else InputErrors(found)
+    return Checked(spec, facts, planned(spec, facts, data))
+
+
+@contextmanager
+def _collected(found: list[InputError]) -> Iterator[None]:
+    """Keep the errors of one look, so that the next look adds its own."""
+    try:
+        yield
+    except InputErrors as errors:
+        found += errors.problems
+    except InputError as error:
+        found.append(error)
 
 
 def planned(spec: RunSpec, facts: ModelFacts, data: DataFacts) -> dict[str, Any]:
@@ -101,6 +120,10 @@ def data_facts(spec: RunSpec) -> DataFacts:
 
     Raises InputError for a file that cannot be used, NotFoundError for a data set that does not exist.
     """
+    if spec.task == "multi-task":
+        parts = [data_facts(one) for one in _each_task(spec)]
+        known = [part.examples for part in parts if part.examples is not None]
+        return DataFacts(sum(known) if len(known) == len(parts) else None)
     source = spec.data.source
     if source == "demo" or is_data_on_hub(source):
         return DataFacts()
@@ -110,17 +133,19 @@ def data_facts(spec: RunSpec) -> DataFacts:
         return DataFacts(record["rows"]["train"], tokens.get("mean"), tokens.get("max"))
     report = inspect(source, mapping=spec.data.columns, encoding=spec.data.encoding)
     kind = report.get("kind")
-    if kind not in TRAINABLE:
-        raise InputError(
-            N_("A causal language model cannot learn from rows of the kind {kind}."),
-            where=source,
-            allowed=N_("Allowed: {kinds}."),
-            next=N_("Name the columns with --set data.columns=prompt:COLUMN,completion:COLUMN."),
-            kind=kind,
-            kinds=", ".join(TRAINABLE),
-        )
+    if kind not in KINDS[spec.task]:
+        raise beforehand.wrong_kind(spec.task, str(kind), source)
     rows = int(report["rows"])
     return DataFacts(max(1, rows - round(rows * spec.data.validation_share)))
+
+
+def _each_task(spec: RunSpec) -> list[RunSpec]:
+    kinds = spec.tasks.kinds
+    return [
+        specs.with_overrides(spec, {"task": kinds[name], "data.source": source})
+        for name, source in spec.tasks.sources.items()
+        if kinds.get(name) in KINDS
+    ]
 
 
 def inspect(

@@ -7,7 +7,7 @@ classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -202,6 +202,13 @@ def _bert(config: Mapping[str, Any]) -> Shape:
     )
 
 
+def _roberta(config: Mapping[str, Any]) -> Shape:
+    """As BERT, with positions that are counted from behind the padding token's."""
+    plain = _bert(config)
+    first = int(config.get("pad_token_id") or 0) + 1
+    return replace(plain, positions=int(config["max_position_embeddings"]) - first)
+
+
 def _positions(config: Mapping[str, Any]) -> int | None:
     positions = config.get("max_position_embeddings")
     return int(positions) if positions else None
@@ -213,4 +220,5 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Shape]] = {
     "gpt2": _gpt2,
     "gpt_neox": _gpt_neox,
     "bert": _bert,
+    **dict.fromkeys(("roberta", "xlm-roberta", "camembert"), _roberta),
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from lab.data.features.item import Row
 from lab.errors import InputError
+from lab.runs.beforehand import unseen_labels
 from lab.text import N_
 
 MANY = 20  # from so many labels on, a label for every second row is a wrong column
@@ -65,11 +66,4 @@ def tags_of(train: Sequence[Row], held_out: Sequence[Row]) -> list[str]:
 def _all_seen(known: Sequence[str], held_out: Sequence[str]) -> None:
     unseen = in_order(set(held_out) - set(known))
     if unseen:
-        raise InputError(
-            N_("Held-out rows have labels that no training row has: {labels}."),
-            where="data.source",
-            allowed=N_("The training rows have {known}."),
-            next=N_("Add training rows with these labels, take these rows out, or split anew by label."),
-            labels=", ".join(unseen[:10]),
-            known=", ".join(known[:20]),
-        )
+        raise unseen_labels(unseen, known)

@@ -20,6 +20,7 @@ from lab.data.rendered import DUPLICATE, EMPTY_TEXT
 from lab.data.source import Source
 from lab.data.split import TEST, TRAIN, VALIDATION
 from lab.errors import InputError
+from lab.runs.beforehand import wrong_kind
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
 from lab.spec import RunSpec
@@ -75,21 +76,6 @@ def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
             reasons=", ".join(f"{reason}: {count}" for reason, count in result.dropped.items()) or "-",
         )
     return result
-
-
-def wrong_kind(task: str, kind: str, source: str) -> InputError:
-    """The error for data that a task cannot learn from; it names the task that could."""
-    fitting = [name for name, kinds in KINDS.items() if kind in kinds]
-    return InputError(
-        N_("The task {task} cannot learn from rows of the kind {kind}."),
-        where=source,
-        allowed=N_("Allowed: {kinds}."),
-        next=N_("Set task={fitting}, or choose other data.") if fitting else N_("Choose other data."),
-        task=task,
-        kind=kind,
-        kinds=", ".join(KINDS[task]),
-        fitting=fitting[0] if fitting else "",
-    )
 
 
 def _source(spec: RunSpec, directory: Path, task: str) -> Source:
