@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lab.data.build import Built
-from lab.data.remarks import findings
 from lab.data.padding import padded, padded_packed
+from lab.data.remarks import findings
 from lab.data.split import TRAIN
 from lab.data.texts import Row
 from lab.planning.advice import data_needed
@@ -30,6 +30,7 @@ def figures(built: Built) -> dict[str, Any]:
         "duplicates": built.steps.duplicates[:SHOWN],
         "leakage": built.shaped.leakage[:SHOWN],
         "leakage_count": built.shaped.leakage_count,
+        "leakage_looked_at": built.shaped.leakage_looked_at,
         "character_filter": built.steps.character_filter,
         "sufficiency": sufficiency(built),
     }

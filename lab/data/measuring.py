@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,15 +43,16 @@ def measure(
     rows: Sequence[Row], kind: str, template: str, encoder: Encoder, tell: Callable[[int], None]
 ) -> Iterator[Chunk]:
     """Measure all rows; chunks come in the order of the rows, and `tell` hears the number of rows done after each."""
-    threads = processors() if encoder.texts.threads_help else 1
+    job = Job(rows, kind, template, encoder)
+    workers = min(processors(), 8)
     done = 0
-    with ThreadPoolExecutor(threads) as pool:
+    with _pool(job, workers) as pool:
         waiting: deque[Future[Chunk]] = deque()
         starts = iter(range(0, len(rows), CHUNK))
         try:
             while True:
-                while len(waiting) < 2 * threads and (start := next(starts, None)) is not None:
-                    waiting.append(pool.submit(_chunk, rows[start : start + CHUNK], kind, template, encoder))
+                while len(waiting) < 2 * workers and (start := next(starts, None)) is not None:
+                    waiting.append(pool(start))
                 if not waiting:
                     return
                 chunk = waiting.popleft().result()
@@ -58,6 +62,54 @@ def measure(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all chunks share."""
+
+    rows: Sequence[Row]
+    kind: str
+    template: str
+    encoder: Encoder
+
+    def chunk(self, start: int) -> Chunk:
+        """Measure the rows from `start`."""
+        return _chunk(self.rows[start : start + CHUNK], self.kind, self.template, self.encoder)
+
+
+@contextmanager
+def _pool(job: Job, workers: int) -> Iterator[Callable[[int], Future[Chunk]]]:
+    """What submits a chunk: to threads while the tokenizer's library works, to processes while Python does.
+
+    The processes are forks: they have the rows without a copy of them. A few rows are not worth a fork.
+    """
+    global _shared
+    forks = len(job.rows) >= WORTH_FORKS and workers > 1 and not job.encoder.texts.threads_help and _CAN_FORK
+    if not forks:
+        with ThreadPoolExecutor(workers if job.encoder.texts.threads_help else 1) as threads:
+            yield lambda start: threads.submit(job.chunk, start)
+        return
+    _shared = job
+    try:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as processes:
+            try:
+                yield lambda start: processes.submit(_shared_chunk, start)
+            finally:
+                processes.shutdown(cancel_futures=True)
+    finally:
+        _shared = None
+
+
+_shared: Job | None = None  # what a fork finds
+_CAN_FORK = sys.platform == "linux"
+WORTH_FORKS = 10_000  # rows
+
+
+def _shared_chunk(start: int) -> Chunk:
+    if _shared is None:
+        raise RuntimeError("this process was not forked for a job")
+    return _shared.chunk(start)
 
 
 def processors() -> int:

@@ -51,8 +51,12 @@ def _held_out(built: Built, shown: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if shown["leakage_count"]:
         yield _one(
             "warning",
-            N_("{count} training rows resemble a held-out row: the held-out loss will look better than it is."),
+            N_(
+                "{count} of the {looked_at} training rows that were looked at resemble a held-out row: "
+                "the held-out loss will look better than it is."
+            ),
             count=shown["leakage_count"],
+            looked_at=shown["leakage_looked_at"],
         )
     if not counts[VALIDATION]:
         yield _one("warning", N_("No row is held out: nobody will see whether the model learns or remembers."))

@@ -19,6 +19,7 @@ from lab.text import N_
 Row = dict[str, Any]
 LEAKS, UNDERSAMPLED = N_("resembles a held-out row"), N_("left out to balance the classes")
 OVERSAMPLED, VARIED, GENERAL = N_("repeated to balance the classes"), N_("varied copies"), N_("general data")
+LOOKED_AT = 20_000  # training rows, when leaks are only told
 _TICK = 512  # rows between two questions whether to stop
 
 
@@ -31,6 +32,7 @@ class Shaped:
     added: Counter[str] = field(default_factory=Counter)
     leakage: list[dict[str, Any]] = field(default_factory=list)
     leakage_count: int = 0
+    leakage_looked_at: int = 0
     weights: dict[str, float] | None = None
     notes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -79,9 +81,13 @@ def _without_leaks(
             go_on()
 
     how = options.preparation
-    leaks = leakage(train, held_out, kind, how.near_threshold, tick=tick)
-    shaped.leakage, shaped.leakage_count = [leak.as_dict() for leak in leaks], len(leaks)
-    if how.leakage != "drop" or len(leaks) == len(train):
+    # To drop leaks every row counts; to tell of them, rows drawn evenly say as much in a fraction of the time.
+    every = 1 if how.leakage == "drop" else -(-len(train) // LOOKED_AT)
+    drawn = train[::every]
+    leaks = leakage(drawn, held_out, kind, how.near_threshold, tick=tick)
+    shaped.leakage = [leak.as_dict() | {"train": leak.train * every} for leak in leaks]
+    shaped.leakage_count, shaped.leakage_looked_at = len(leaks), len(drawn)
+    if how.leakage != "drop" or len(leaks) == len(train):  # nothing would be left
         return train
     _count(shaped.dropped, LEAKS, len(leaks))
     return without(train, leaks)

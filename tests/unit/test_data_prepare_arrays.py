@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import toy_tokenizers
 
-from lab.data import opening, tokenised
+from lab.data import measuring, opening, tokenised
 from lab.data.example import IGNORED
 from lab.data.examples import Examples
 from lab.data.opening import open_data
 from lab.data.options import Options
 from lab.data.padding import padded, padded_packed
 from lab.data.prepare import prepare_dataset
-from lab.data.progress import NotesOnly
+from lab.data.progress import NotesOnly, Stopped
 from lab.data.tokenised import Block, Pile, arrange
+from lab.data.tokens import Encoder
 from lab.runs.home import datasets_folder
 from lab.spec import build as spec_of
 
@@ -126,3 +129,25 @@ def test_padding_fills_each_row_of_a_batch_to_its_longest(lengths: list[int], ba
 )
 def test_packing_fills_the_fullest_sequence_that_has_room(lengths: list[int], expected: int):
     assert padded_packed(np.array(lengths, dtype=np.int64), 10) == expected
+
+
+def test_forks_measure_as_threads_do_and_stop_when_asked(monkeypatch: pytest.MonkeyPatch):
+    encoder = Encoder(toy_tokenizers.gpt2_like(), max_length=64)
+    rows = ROWS * 40
+
+    def measured() -> list[tuple[list[str], list[int], list[int]]]:
+        chunks = measuring.measure(rows, "question-answer", "question-answer", encoder, lambda done: None)
+        return [(one.reasons, one.tokens, one.block.ids.tolist() if one.block else []) for one in chunks]
+
+    alone = measured()
+    monkeypatch.setattr(measuring, "processors", lambda: 2)
+    monkeypatch.setattr(measuring, "WORTH_FORKS", 1)
+    assert measured() == alone
+    assert sum(len(reasons) for reasons, _, _ in alone) == len(rows)
+
+    def stop(done: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        list(measuring.measure(rows, "question-answer", "question-answer", encoder, stop))
+    assert not multiprocessing.active_children()
