@@ -3,10 +3,11 @@
 import streamlit as st
 
 from lab.errors import NotFoundError
+from lab.review.labelled import read_labelled
 from lab.review.reading import read_comparison
 from lab.runs import client
 from lab.runs.view import read_run
-from lab.ui import review_view
+from lab.ui import labelled_view, review_view
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head
 from lab.ui.menu import go, page
@@ -29,6 +30,12 @@ try:
     comparison = read_comparison(view.directory.path)
 except NotFoundError as error:
     error_card(error)
+    st.stop()
+
+labelled = read_labelled(view.directory.path)
+if labelled:  # a model that gives labels is not asked questions
+    labelled_view.figures(labelled)
+    review_view.pairs(comparison, run_id)
     st.stop()
 
 review_view.figures(comparison)

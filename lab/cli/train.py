@@ -9,7 +9,7 @@ from lab.cli.arguments import Commands, add_spec_arguments, add_waiting_argument
 from lab.cli.output import Output, facts
 from lab.cli.plan import plan_in_words
 from lab.cli.waiting import failure_of, wait_for
-from lab.cli.words import duration, gib, number
+from lab.cli.words import duration, gib, number, percent
 
 if TYPE_CHECKING:
     from lab.runs.view import RunView
@@ -70,7 +70,7 @@ def ended(view: RunView, output: Output) -> int:
                 ("training loss", number(final.get("train_loss"))),
                 ("held-out loss", number(final.get("eval_loss"))),
                 ("before", number(final.get("eval_loss_before"))),
-                ("perplexity", number(final.get("perplexity"), 2)),
+                *_scores(final),
                 ("throughput", f"{number(float(throughput.get('tokens_per_s') or 0), 0)} tokens/s"),
                 ("peak memory", gib(record["peak_memory_gib"])),
                 ("time", duration((record["seconds"] or {}).get("total"))),
@@ -96,3 +96,10 @@ def summary(view: RunView) -> dict[str, Any]:
         "step": result.get("step"),
         "steps": result.get("steps"),
     }
+
+
+def _scores(final: dict[str, Any]) -> list[tuple[str, str]]:
+    scores, before = final.get("scores"), final.get("scores_before") or {}
+    if not scores:
+        return [("perplexity", number(final.get("perplexity"), 2))]
+    return [(name, f"{percent(before.get(name))} -> {percent(value)}") for name, value in scores.items()]

@@ -31,10 +31,13 @@ class Answer:
     loss: float | None = None
     rouge_l: float | None = None
     form: bool | None = None
+    exact: bool | None = None  # of a model with labels: whether the label is the right one
 
     @property
     def right(self) -> bool | None:
         """Whether the answer is close to the reference; None if there is no reference."""
+        if self.exact is not None:
+            return self.exact
         return None if self.rouge_l is None else self.rouge_l >= RIGHT
 
 
@@ -188,6 +191,7 @@ def _answer(record: dict[str, Any] | None) -> Answer | None:
         loss=_finite(record.get("loss")),
         rouge_l=_finite(record.get("rouge_l")),
         form=None if form is None else bool(form),
+        exact=bool(record["right"]) if isinstance(record.get("right"), bool) else None,
     )
 
 

@@ -126,8 +126,9 @@ def _answer(label: str, answer: Answer | None, *, muted: bool) -> None:
     if answer.right is not None:
         icon = ":green[:material/check:]" if answer.right else ":red[:material/close:]"
         words = _("right") if answer.right else _("not right")
-        marks.append(f"{icon} {words} (ROUGE-L {number(answer.rouge_l, 2)})")
-    marks.append(_("ended by itself") if answer.stopped else _("did not stop"))
+        marks.append(f"{icon} {words}" + (f" (ROUGE-L {number(answer.rouge_l, 2)})" if answer.exact is None else ""))
+    if answer.exact is None:
+        marks.append(_("ended by itself") if answer.stopped else _("did not stop"))
     st.caption(" · ".join(marks))
 
 

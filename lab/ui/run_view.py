@@ -6,17 +6,20 @@ import html
 import time
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import streamlit as st
 
 from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_spec
 from lab.errors import NotFoundError, from_dict
+from lab.review.labelled import NAMES
 from lab.runs import registry
 from lab.runs.view import RunView, Sample, read_run, series
 from lab.ui import charts, words
 from lab.ui.format import duration, gib, learning_rate, loss, number, share
 from lab.ui.forms import plain
+from lab.ui.labelled_view import score_name
 from lab.ui.language import _, ngettext, say
 from lab.ui.layout import error_card, facts, said
 from lab.ui.run_list import short_source, title_of
@@ -204,6 +207,7 @@ def _numbers(view: RunView) -> list[tuple[str, str, str]]:
     raw = series(view, "train_loss", 600)
     smoothed = [value for _step, value in charts.smooth(raw, SMOOTHING["light"]) if value is not None]
     best = min(((value, at) for at, value in view.series.get("eval_loss", []) if value is not None), default=None)
+    scores = [(score_name(name), share(latest[name])) for name in _score_names(view)][:1]
     memory = result.get("peak_memory_gib") or latest.get("memory_gib")
     planned = (plan.get("memory") or {}).get("total_gib")
     return [
@@ -218,10 +222,16 @@ def _numbers(view: RunView) -> list[tuple[str, str, str]]:
             loss(latest.get("eval_loss")),
             _("best {loss} at step {step}", loss=loss(best[0]), step=number(best[1])) if best else "",
         ),
+        *((label, value, "") for label, value in scores),
         (_("Speed"), _speed_text(progress.get("tokens_per_s")), _planned_speed(view)),
         (_("Peak memory"), gib(memory), _("plan {size}", size=gib(planned)) if planned else ""),
         (_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view)),
     ]
+
+
+def _score_names(view: RunView) -> list[str]:
+    """The scores of a run with labels among its metrics, the first of each task first."""
+    return [name for name in view.latest if name.rpartition(".")[2] in NAMES]
 
 
 def _epoch(view: RunView) -> str:
@@ -379,5 +389,12 @@ def finished_facts(view: RunView) -> list[tuple[str, str, str]]:
     fall = share(1 - after / before) if before and after is not None else ""
     return [
         (_("Held-out loss"), f"{loss(before)} → {loss(after)}", _("{share} lower", share=fall) if fall else ""),
-        (_("Perplexity"), number(final.get("perplexity"), 2), ""),
+        *_scores_or_perplexity(final),
     ]
+
+
+def _scores_or_perplexity(final: dict[str, Any]) -> list[tuple[str, str, str]]:
+    scores, before = final.get("scores"), final.get("scores_before") or {}
+    if not scores:
+        return [(_("Perplexity"), number(final.get("perplexity"), 2), "")]
+    return [(score_name(name), f"{share(before.get(name))} → {share(value)}", "") for name, value in scores.items()][:3]
