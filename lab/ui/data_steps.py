@@ -105,7 +105,7 @@ def _on(step: str, place: int, count: int) -> None:
         with st.container(width="stretch", gap=None):
             _toggle(step, f"{place + 1}. {_(title)}", True)
             st.caption(_(sentence))
-        with st.container(horizontal=True, width="content", gap=None):
+        with st.container(horizontal=True, width="content", gap="small"):
             _mover(step, place, -1, place == 0)
             _mover(step, place, 1, place == count - 1)
     if settings:
@@ -129,11 +129,10 @@ def _toggle(step: str, label: str, on: bool) -> None:
 def _mover(step: str, place: int, by: int, disabled: bool) -> None:
     up = by < 0
     st.button(
-        "",
+        _("Earlier") if up else _("Later"),
         icon=":material/arrow_upward:" if up else ":material/arrow_downward:",
         key=f"step-{'up' if up else 'down'}-{step}",
         type="tertiary",
-        help=_("Earlier: {step}", step=name(step)) if up else _("Later: {step}", step=name(step)),
         disabled=disabled,
         on_click=_move,
         args=(place, by),

@@ -90,7 +90,7 @@ def test_an_uploaded_file_from_data_to_a_continued_run(start_server, page, tmp_p
     page.goto(server.url + "/data")
     expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     page.locator('input[type="file"]').set_input_files(question_file(tmp_path))
-    expect(page.get_by_text("question and answer").first).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_role("combobox", name="The rows are")).to_have_value("question and answer", timeout=MINUTES)
     page.get_by_role("button", name="Prepare").click()
     example = page.locator(".lab-tokens").filter(has_text="### Question:")
     expect(example).to_be_visible(timeout=MINUTES)

@@ -1,6 +1,7 @@
 """A prepared data set on the data page: figures, steps, repetitions, versions, any row, and the editor."""
 
 import json
+from pathlib import Path
 
 import pytest
 from page_driver import address, html_of, keep_draft, markdown_of, open_page, text_of
@@ -175,7 +176,7 @@ def test_changed_rows_become_a_preparation_of_all_rows():
     asked = RunDirectory.of(address(app, "prepare")).parameters
     assert (asked["name"], asked["kind"], asked["edited"]) == ("odd rows", "classification", identifier)
     client.stop(address(app, "prepare"), discard=True)
-    rows = [json.loads(line) for line in open(asked["path"], encoding="utf-8")]
+    rows = [json.loads(line) for line in Path(asked["path"]).read_text().splitlines()]
     assert rows == [ROWS[0] | {"label": "c"}, *ROWS[2:]]
 
 
