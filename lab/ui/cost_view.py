@@ -26,6 +26,8 @@ SOURCES = {
 }
 FORMULAS = ("seconds_of_flops", "flop_utilisation", "rental_cost", "energy_kwh")
 _ABSURD = 10.0  # times the peak; more digits say nothing
+# What can be entered: key of the widget -> lowest and highest value.
+BOUNDS = {"plan-mfu": (1.0, 100.0), "plan-step-s": (1e-4, 1e5), "plan-price": (0.0, 1e4)}
 _RUNS = 20  # newest runs whose speed is offered
 
 
@@ -36,23 +38,34 @@ def speed_and_price(now: Estimate) -> None:
     with columns[0]:
         usual = _("usual: {value}", value=share(device.used_share)) if device else ""
         help = _("The model FLOPs utilisation (MFU).")
-        _number("plan-mfu", _("Share of the peak used (%)"), usual, 1.0, 100.0, help)
+        _number("plan-mfu", _("Share of the peak used (%)"), usual, help)
     with columns[1]:
         help = _("Measured by yourself; it takes the place of the share.")
-        _number("plan-step-s", _("Seconds per step"), _("from the share"), 1e-4, 1e5, help, "%.4g")
+        _number("plan-step-s", _("Seconds per step"), _("from the share"), help)
     with columns[2]:
         list_price = device.price_per_hour if device else None
         usual = _("list price: {price}", price=number(list_price, 2)) if list_price else _("not known")
         help = _(device.price_source) if device else ""
-        _number("plan-price", _("Price per device and hour ($)"), usual, 0.0, 1e4, help)
+        _number("plan-price", _("Price per device and hour ($)"), usual, help)
     _from_a_run()
 
 
-def _number(key: str, label: str, usual: str, low: float, high: float, help: str, form: str = "%.2f") -> None:
+def _number(key: str, label: str, usual: str, help: str) -> None:
+    """A number of one's own; one that cannot be stays as typed, is said so, and counts as none."""
     st.number_input(
-        label, min_value=low, max_value=high, value=None, key=key, placeholder=usual, help=help or None, format=form,
+        label, value=None, step=0.01, key=key, placeholder=usual, help=help or None, format="%g",
         persist_state="session",
     )  # fmt: skip
+    if st.session_state.get(key) is not None and _own(key) is None:
+        low, high = (f"{bound:g}" if bound < 1 else number(bound) for bound in BOUNDS[key])
+        sentence = _("Not used: a number from {low} to {high} is needed.", low=low, high=high)
+        st.markdown(f":red[:material/error:] {sentence}")
+
+
+def _own(key: str) -> float | None:
+    """What was entered, if it can be."""
+    value, (low, high) = st.session_state.get(key), BOUNDS[key]
+    return float(value) if value is not None and low <= value <= high else None
 
 
 def _from_a_run() -> None:
@@ -99,8 +112,8 @@ def options() -> dict[str, Any]:
     """The person's own speed and price as `costs` takes them."""
     return {
         "used_share": _share(),
-        "seconds_per_step": st.session_state.get("plan-step-s"),
-        "price_per_hour": st.session_state.get("plan-price"),
+        "seconds_per_step": _own("plan-step-s"),
+        "price_per_hour": _own("plan-price"),
     }
 
 
@@ -110,13 +123,13 @@ def of(now: Estimate) -> Costs:
 
 
 def _share() -> float | None:
-    percent = st.session_state.get("plan-mfu")
+    percent = _own("plan-mfu")
     return None if percent is None else percent / 100
 
 
 def own_speed() -> bool:
     """Whether the person entered a speed."""
-    return st.session_state.get("plan-step-s") is not None or _share() is not None
+    return _own("plan-step-s") is not None or _share() is not None
 
 
 def summary(now: Estimate) -> None:
@@ -135,7 +148,7 @@ def summary(now: Estimate) -> None:
         st.caption(_("Enter the speed of the GPU or the seconds per step, and a price: time and cost follow."))
     if found.possible is False:
         st.markdown(f":orange[:material/warning:] {too_fast(now)}")
-    if found.price_source and st.session_state.get("plan-price") is None:
+    if found.price_source and _own("plan-price") is None:
         st.caption(_("Price: {source}", source=_(found.price_source)))
     with st.expander(_("How these are computed"), type="compact", key="how-costs"):
         for name in FORMULAS:

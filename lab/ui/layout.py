@@ -76,7 +76,7 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
   .lab-claims tbody th { grid-column: 1 / -1; grid-row: 1; font-weight: 650; opacity: 1; }
   .lab-claims tbody td { grid-row: 2; width: auto; }
   .lab-even, .lab-even tbody, .lab-even tr, .lab-even td, .lab-even tbody th { display: block; min-width: 0; }
-  .lab-even thead > tr > *:nth-child(n+2), .lab-even thead > tr > td { display: none; }
+  .lab-even thead > tr > *:nth-child(n+2), .lab-even thead > tr:has(> td) { display: none; }
   .lab-even tr { padding: .45rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
   .lab-even tr > * { border: 0 !important; padding: .1rem 0 !important; width: auto !important; }
   .lab-even tbody th { font-weight: 650; opacity: 1; }

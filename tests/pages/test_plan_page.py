@@ -330,3 +330,15 @@ def test_the_memory_on_a_gpu_is_explained_beside_the_memory_here():
     keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
     assert "On this machine the same run takes" in text_of(open_page("plan", tab="hardware"))
     assert "On this machine the same run takes" not in text_of(open_page("plan", tab="hardware", device="h100"))
+
+
+@pytest.mark.parametrize("typed", [-3.0, 1e99])
+def test_seconds_that_cannot_be_are_said_at_their_field_and_not_used(typed):
+    keep_draft({"model.source": "llama-2-7b", "data.examples": 52000})
+    app = open_page("plan", tab="hardware", device="h100")
+    before = [line for line in text_of(app).splitlines() if "\\$**" in line]
+    app.number_input(key="plan-step-s").set_value(typed).run()
+    assert not app.exception
+    shown = text_of(app)
+    assert "Not used: a number from 0.0001 to 100,000 is needed." in shown
+    assert before and [line for line in shown.splitlines() if "\\$**" in line] == before

@@ -200,3 +200,16 @@ def test_a_recipe_without_a_run_is_refused_with_its_reason(capsys: pytest.Captur
         pytest.fail("every recipe runs now: take this test out")
     assert main(["recipes", "export", empty.id, "--format", "spec", "--json"]) == 2
     assert "error" in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != "spec"])
+def test_what_a_tool_does_not_do_to_the_rows_is_named_unless_it_is_done_already(format: str) -> None:
+    raw = {"data.source": "rows.jsonl", "data.examples": 100, "preparation.balance": "oversample"}
+    paths = {entry.path for entry in exported(raw, format).left_out}
+    assert {"preparation.steps", "preparation.balance"} <= paths
+    done = {entry.path for entry in exported(raw | {"data.source": "demo"}, format).left_out}
+    assert not {path for path in done if path.startswith("preparation.")}
+
+
+def test_a_changed_setting_of_a_part_that_no_tool_knows_is_named() -> None:
+    assert "speed.compile" in {entry.path for entry in exported({"speed.compile": True}, "axolotl").left_out}

@@ -152,3 +152,13 @@ def test_the_line_of_progress_tells_phase_step_loss_speed_and_time() -> None:
     assert progress.line() == (
         "train     [############............]   52 %  step 52/100  loss 1.234  4,300 tokens/s  0:31 left"
     )
+
+
+def test_the_terminal_says_what_the_page_says_of_a_run_of_weeks_that_does_not_fit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["model.source=llama-2-70b", "method.name=full", "data.examples=520000", "resources.device=cpu"]
+    plan = answer(capsys, "plan", *(part for word in words for part in ("--set", word)))
+    found = {verdict["field"]: verdict for verdict in plan["verdicts"]}
+    assert "days" in found["model.source"]["why"]
+    assert "this machine has" in found["resources.device"]["why"]

@@ -10,7 +10,7 @@ import pytest
 from lab.errors import InputErrors
 from lab.models import ModelFacts, facts_of
 from lab.planning import plan
-from lab.planning.advice import data_needed, rate_advice
+from lab.planning.advice import beside_training, data_needed, rate_advice, split_rows
 from lab.planning.costs import costs
 from lab.planning.fit import largest_batch, longest_length, swap, swaps, total, what_fits
 from lab.planning.footprint import Load, footprint
@@ -245,3 +245,17 @@ def test_a_learning_rate_is_set_beside_its_range_its_rule_and_two_published_runs
     assert (short.rule, short.rule_factor) == (pytest.approx(1.5e-4), 15)
     full = rate_advice(plan(with_overrides(spec, {"method.name": "full"})))
     assert full.rule is None and full.position > 1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("rows", [91_200, 500, 30])
+def test_rows_to_hold_out_beside_the_training_rows_are_the_split_of_both_together(rows: int) -> None:
+    beside = beside_training(rows)
+    assert beside == split_rows(sum(beside.values()))
+    assert beside["train"] == rows
+
+
+def test_an_impossible_time_has_neither_cost_nor_energy() -> None:
+    made = plan(with_overrides(RunSpec(), {"data.examples": 10_000, "model.source": "llama-2-7b"}), device="h100")
+    found = costs(made, seconds_per_step=1e-4)
+    assert found.possible is False and found.cost is None and found.energy_kwh is None
+    assert costs(made).cost
