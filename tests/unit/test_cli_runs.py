@@ -159,7 +159,7 @@ def test_without_a_terminal_waiting_prints_a_line_for_each_phase(questions: Path
     command = [sys.executable, "-m", "lab", *words]
     done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, timeout=120)
     printed = done.stderr.splitlines()
-    assert printed[0].startswith("run 01") and printed[1:6] == ["read", "clean", "format", "measure", "write"]
+    assert printed[0].startswith("run 01") and printed[1:6] == ["read", "clean", "measure", "split", "write"]
     assert done.stdout.count("\n") == 1
 
 
