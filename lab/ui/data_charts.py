@@ -18,16 +18,17 @@ MOST_BARS = 30
 _BAR = 22  # pixels a bar, with the gap below it
 
 
-def label_bars(counted: Mapping[str, int], *, key: str) -> None:
-    """How many rows each label has, the most frequent first."""
-    parts = {label: {_("rows"): count} for label, count in counted.items()}
+def label_bars(counted: Mapping[str, int], *, key: str, unit: str) -> None:
+    """How many rows or words (`unit`) have each label, the most frequent first."""
+    parts = {label: {unit: count} for label, count in counted.items()}
     total, most = sum(counted.values()), max(counted, key=lambda label: counted[label])
     alt = _(
-        "{count} labels; the most frequent has {share} of the rows.",
+        "{count} labels; the most frequent has {share} of the {unit}.",
         count=number(len(counted)),
         share=share(counted[most] / max(1, total)),
+        unit=unit,
     )
-    stacked(parts, key=key, alt=alt, x_title=_("rows"), say=alt)
+    stacked(parts, key=key, alt=alt, x_title=unit, say=alt)
 
 
 def stacked(

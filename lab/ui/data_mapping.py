@@ -56,6 +56,7 @@ ROLE_WORDS = {
     "id": N_("Id"),
     "impossible": N_("No answer in the text"),
 }
+_UNASKED = ("id", "impossible")  # what the reader finds for itself and nobody has to choose
 
 
 def kind_in_words(code: str) -> str:
@@ -86,10 +87,10 @@ def missing_roles(kind: str, mapping: dict[str, str]) -> list[str]:
 
 def labels(report: dict[str, Any]) -> None:
     """How often each label occurs, in the order in which the reader counted them."""
-    counted = _counted(report.get("labels"))
+    counted, words = _counted(report.get("labels")), report["kind"] == "token-classification"
     if counted:
         st.subheader(_("Labels"), anchor=False)
-        data_charts.label_bars(counted, key="data-labels")
+        data_charts.label_bars(counted, key="data-labels", unit=_("words") if words else _("rows"))
 
 
 def _counted(found: Any) -> dict[str, int]:
@@ -127,8 +128,8 @@ def _roles(report: dict[str, Any], kind: str, name: str) -> dict[str, str]:
         needed, optional, extra = tuple(guess), (), ()
     if len(report["columns"]) == 1 and len(needed) == 1 and guess.get(needed[0]):
         return {str(role): str(column) for role, column in guess.items()}
-    mapping = {}
-    for role in (*needed, *optional, *extra):
+    mapping = {role: str(guess[role]) for role in extra if role in _UNASKED}
+    for role in (*needed, *optional, *(role for role in extra if role not in _UNASKED)):
         chosen = _role(
             role, report["columns"], guess.get(role), name=f"role-{name}-{kind}-{role}", needed=role in needed
         )

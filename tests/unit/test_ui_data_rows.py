@@ -141,3 +141,37 @@ def test_a_nested_column_is_followed():
     assert data_example.value_of(row, "a.b") == "plain"
     assert data_example.value_of(row, "text.c") == 1
     assert data_example.value_of(row, "data.nothing") is None
+
+
+CANONICAL = {
+    "instruction": {"instruction": "Say red", "input": "", "output": "red"},
+    "question-answer": {"question": "Why?", "context": "", "answer": "So."},
+    "prompt-completion": {"prompt": "One, two", "completion": ", three"},
+    "messages": {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]},
+    "text": {"text": "A sentence."},
+    "classification": {"text": "Fine", "label": "good"},
+    "token-classification": {"tokens": ["Ann", "sings"], "tags": ["B-PER", "O"]},
+    "extractive-qa": {
+        "id": "1",
+        "context": "The Nile is in Africa.",
+        "question": "Where?",
+        "answers": [{"text": "Africa", "start": 15}],
+    },
+    "preference": {"prompt": "Say hello", "chosen": "Hello!", "rejected": "No."},
+}
+
+
+@pytest.mark.parametrize("kind", CANONICAL)
+def test_the_rows_that_the_editor_writes_are_read_as_the_same_rows(kind, tmp_path):
+    from lab.data.survey import survey
+
+    rows = [CANONICAL[kind] | {"split": part} for part in ("train", "train", "validation")]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    read = []
+    found = survey(path, kind=kind, write=read.append)
+    assert found.found is not None and found.found.kind == kind
+    assert found.has_split
+    assert [{name: value for name, value in row.items() if value != ""} for row in read] == [
+        {name: value for name, value in row.items() if value != ""} for row in rows
+    ]
