@@ -117,6 +117,10 @@ def _check(check: Check) -> str:
     claimed = ""
     if check.claimed not in (None, "", "-"):
         claimed = f"<span>{html.escape(_('claimed'))} <b>{html.escape(value_text('', check.claimed))}</b></span>"
+    if check.computed is None:  # a statement against another, where there is nothing to compute
+        note = f'<div class="lab-muted">{html.escape(_(check.note))}</div>' if check.note else ""
+        flow = f'<div class="lab-flow">{claimed}</div>'
+        return f'<div class="lab-check"><div>{html.escape(_(check.name))}</div>{flow}{note}</div>'
     parts = [
         f"<div>{html.escape(_(check.name))}</div>",
         f'<div class="lab-flow">{claimed}<span style="color:{tone.computed}">{html.escape(_("computed"))} '

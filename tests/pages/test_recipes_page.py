@@ -171,3 +171,9 @@ def test_the_filters_stand_in_the_address_and_open_the_same_list():
     colleague = open_page("recipes", size="small", search="qlora", method="no such method")
     assert shown_recipes(colleague) == shown_recipes(app)
     assert "method" not in colleague.query_params
+
+
+def test_a_statement_without_a_figure_is_shown_without_one():
+    shown = html_of(open_page("recipes", recipe="bert_imdb"))
+    assert "the test leaks into the selection" in shown
+    assert "None" not in shown
