@@ -195,9 +195,9 @@ def too_many_rows(file: File, line: int) -> InputError:
 
 def _ragged(text: Text, line: int, cells: int, columns: int, delimiter: str, count: int) -> InputError:
     return text.refusal(
-        N_("The row on line {line} has {cells} cells, but there are {columns} columns; so it is in {count} rows."),
+        N_("The row on line {line} has {cells} cells, but there are {columns} columns."),
         line,
-        allowed=N_("One row in {few} may be so; it is then left out."),
+        allowed=N_("Up to one row in {few} may be so and is then left out; here it is {count} in all."),
         next=N_(
             "Put a text with the delimiter {delimiter} in it between quotation marks, correct the row, or name "
             "another delimiter."

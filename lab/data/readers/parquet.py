@@ -183,4 +183,4 @@ def _too_large(file: File) -> InputError:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().split("\n")[0] or type(error).__name__)[:120]
+    return (str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__)[:120]
