@@ -137,7 +137,7 @@ class Text(File):
 
 
 def open_file(path: str | Path, *, name: str = "", said: Said | None = None) -> File:
-    """Look at a file without reading it: its format by its suffix, its encoding by its first bytes or as said.
+    """Look at a file without reading it: format by suffix or as said, encoding by the first bytes or as said.
 
     `name` is what sentences call it. Returns a `Text` for the formats that are text. Raises InputError for what
     is missing, empty, too large, or of no known format.
@@ -147,7 +147,7 @@ def open_file(path: str | Path, *, name: str = "", said: Said | None = None) -> 
     size = _regular_size(path, name)
     with open(path, "rb") as file:
         head = file.read(512)
-    form = FORMATS.get(path.suffix.lower(), "")
+    form = FORMATS.get(path.suffix.lower(), said.format)
     _check_format(form, head, name)
     if form in _MAGIC:
         found = File(path, name, form, said)

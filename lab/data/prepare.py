@@ -85,7 +85,8 @@ def prepare_dataset(
         )
         if path:
             # A copy, under a name of our own: what a person's file is called never becomes a path.
-            shutil.copyfile(path, unfinished / f"source.{FORMATS[path.suffix.lower()]}")
+            form = FORMATS.get(path.suffix.lower(), options.format)
+            shutil.copyfile(path, unfinished / f"source.{form}")
         unfinished.rename(datasets_folder() / identifier)
     except BaseException:
         shutil.rmtree(unfinished)

@@ -65,6 +65,16 @@ def test_a_file_in_an_old_encoding_can_be_named():
     assert next(box for box in app.selectbox if box.label == "The rows are").value == "question-answer"
 
 
+@pytest.mark.slow
+def test_a_file_without_a_known_ending_is_read_and_prepared_as_a_person_says():
+    app = give("faq", CSV)
+    assert "no format that the lab reads" in text_of(app)
+    next(box for box in app.selectbox if box.label == "Format").set_value("csv").run()
+    assert not app.exception
+    app.button(key="data-prepare").click().run()
+    assert client.wait(address(app, "prepare"), timeout=200).state == "succeeded"
+
+
 def test_text_of_a_file_never_becomes_markdown(uploaded):
     assert "example.org" not in markdown_of(uploaded)
     assert "<img" not in html_of(uploaded)
