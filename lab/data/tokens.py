@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lab.data.example import IGNORED, Example
 from lab.data.rendered import EMPTY_ANSWER, QUESTION_TOO_LONG, TOO_LONG, Rendered, Segment
-from lab.data.tokenizer import Texts, Tokenizer, frame_of
+from lab.data.tokenizer import Frame, Texts, Tokenizer, frame_of
 
 OPENING = 32  # a plain text is continued from its first quarter, at most this many tokens
 
@@ -69,11 +70,15 @@ class Encoder:
         self, tokenizer: Tokenizer, *, max_length: int, completion_only: bool = True, too_long: str = "drop"
     ) -> None:
         self.tokenizer = tokenizer
-        self.frame = frame_of(tokenizer)
         self.texts = Texts(tokenizer)
         self.max_length = max_length
         self.completion_only = completion_only
         self.too_long = too_long
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The edges of a text; asked for only where answers are trained: an encoder's tokenizer has no end token."""
+        return frame_of(self.tokenizer)
 
     def prompt_ids(self, prompt: Rendered) -> list[int]:
         """The ids of a free prompt (see `lab.data.templates.free_prompt`), to generate from."""

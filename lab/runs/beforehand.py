@@ -67,6 +67,7 @@ def _adapter(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
                 layers=", ".join(sorted(layers)),
             )
         )
+    named = list(layers) if missing else named  # whatever is meant, no layer is wider than the widest
     widths = {key: min(layer.inputs, layer.outputs) for name in named for key, layer in _layers(name, layers).items()}
     narrow = min(widths, key=widths.__getitem__, default=None)
     if narrow is not None and spec.method.rank > widths[narrow]:

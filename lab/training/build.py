@@ -7,13 +7,15 @@ padding if there is one, else the end-of-text token.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel
+from peft import PeftModel
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -26,9 +28,10 @@ from lab.models.location import Location, locate
 from lab.models.safety import check_folder
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
-from lab.spec import MethodSpec
+from lab.spec import ModelSpec
 from lab.spec.rules.task import LABELLED
 from lab.text import N_
+from lab.training.methods import dropout, quantised
 
 # RoBERTa and its relatives count positions from behind the padding token's.
 AFTER_PADDING = ("roberta", "xlm-roberta", "camembert")
@@ -52,13 +55,37 @@ def with_padding(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
 
 
 def load_base(
-    source: str, *, revision: str = "", device: str = "cpu", dtype: torch.dtype = torch.float32
+    source: str,
+    *,
+    revision: str = "",
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    rounded: ModelSpec | None = None,
 ) -> PreTrainedModel:
-    """The base model in evaluation mode. Raises InputError for a folder that is unsafe or holds no model."""
+    """The base model in evaluation mode, quantized and with the dropout that `rounded` says.
+
+    Raises InputError for a folder that is unsafe or holds no model.
+    """
     location = locate(source)
-    model = _loaded(AutoModelForCausalLM, location, revision, dtype=dtype, use_safetensors=True)
+    options = loading(rounded, dtype, device, config_of(location, revision)) if rounded else {}
+    model = _loaded(AutoModelForCausalLM, location, revision, dtype=dtype, use_safetensors=True, **options)
     model.config.use_cache = True
-    return model.to(device).eval()
+    quantised.settle(model)
+    return (model if "quantization_config" in options else model.to(device)).eval()
+
+
+def loading(
+    model: ModelSpec, dtype: torch.dtype, device: str, config: Any, heads: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What `from_pretrained` is told of the quantization and the dropout that a spec asks for."""
+    options = dropout.settings(config, model.dropout)
+    bits = quantised.config_of(model, dtype, heads=heads)
+    return options if bits is None else options | {"quantization_config": bits, "device_map": {"": device}}
+
+
+def config_of(location: Location, revision: str = "") -> Any:
+    """The config of a model. Raises InputError where there is none."""
+    return _loaded(AutoConfig, location, revision)
 
 
 def load_headed(auto_class: Any, source: str, *, revision: str = "", **options: Any) -> tuple[Any, set[str]]:
@@ -66,9 +93,16 @@ def load_headed(auto_class: Any, source: str, *, revision: str = "", **options: 
 
     Its new layers are drawn from torch's random state. Raises InputError as `load_base` does.
     """
-    options |= {"use_safetensors": True, "output_loading_info": True}
-    model, told = _loaded(auto_class, locate(source), revision, **options)
-    return model, {name.rpartition(".")[0] for name in told["missing_keys"]}
+    location, how = locate(source), {"use_safetensors": True, "output_loading_info": True}
+    model, told = _loaded(auto_class, location, revision, **how, **options)
+    prefix, missing = f"{model.base_model_prefix}.", set(told["missing_keys"])
+    inside = {name for name in model.state_dict() if name.startswith(prefix)}
+    if len(missing & inside) > len(inside) / 2:
+        # Some classes (Llama's for questions) name their body otherwise than the file does, and load none of it.
+        body, told = _loaded(AutoModel, location, revision, **how, dtype=options.get("dtype"))
+        setattr(model, model.base_model_prefix, body)
+        missing = (missing - inside) | {prefix + name for name in told["missing_keys"]}
+    return model, {name.rpartition(".")[0] for name in missing}
 
 
 def load_tuned(
@@ -101,7 +135,7 @@ def load_tuned(
         model = AutoModelForCausalLM.from_pretrained(final, dtype=dtype, use_safetensors=True, local_files_only=True)
         return model.to(device).eval(), tokenizer
     model = run.spec.model
-    base = load_base(model.source, revision=model.revision, device=device, dtype=dtype)
+    base = load_base(model.source, revision=model.revision, device=device, dtype=dtype, rounded=model)
     if commit := commit_of(base):
         check_base(run, commit=commit)
     return PeftModel.from_pretrained(base, str(final), local_files_only=True).eval(), tokenizer
@@ -110,19 +144,6 @@ def load_tuned(
 def commit_of(model: PreTrainedModel) -> str:
     """The commit of a model that came from the Hub; empty for a folder."""
     return str(getattr(model.config, "_commit_hash", None) or "")
-
-
-def lora_config(method: MethodSpec, model: PreTrainedModel) -> LoraConfig:
-    """The adapter of a run. Raises InputError for target modules that the model does not have."""
-    if isinstance(method.target_modules, list):
-        _check_targets(method.target_modules, model)
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=method.rank,
-        lora_alpha=method.alpha,
-        lora_dropout=method.dropout,
-        target_modules=method.target_modules,
-    )
 
 
 def base_name(source: str) -> str:
@@ -153,10 +174,15 @@ def parameters(model: torch.nn.Module) -> dict[str, float]:
     What an adapter adds is trained but no part of the base, so that the share is the one that the plan
     computes.
     """
-    added = ("lora_", ".modules_to_save.")
-    total = sum(p.numel() for name, p in model.named_parameters() if not any(part in name for part in added))
+    added = ("lora_", ".modules_to_save.", "prompt_encoder.")
+    total = sum(values(p) for name, p in model.named_parameters() if not any(part in name for part in added))
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {"parameters": trained, "total": total, "share": trained / total}
+
+
+def values(weight: torch.Tensor) -> int:
+    """How many values a weight stands for: two for each byte of NF4."""
+    return weight.numel() * (2 if type(weight).__name__ == "Params4bit" and weight.dtype == torch.uint8 else 1)
 
 
 def storage_dtype(source: str, revision: str = "") -> torch.dtype:
@@ -192,7 +218,8 @@ def _first_sentence(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
 
 
-def _check_targets(names: list[str], model: PreTrainedModel) -> None:
+def check_targets(names: list[str], model: PreTrainedModel) -> None:
+    """Raise InputError, with the names that there are, for target modules that the model does not have."""
     head = model.get_output_embeddings()
     check_names(names, {name for name, part in model.named_modules() if is_linear(part) and part is not head})
 

@@ -136,6 +136,28 @@ def test_peft_alone_loads_the_adapter_with_its_head(models: dict[str, Path], tmp
     assert head.equal(next(value for name, value in saved.items() if name.endswith("classifier.weight")))
 
 
+@pytest.mark.parametrize("task", list(KINDS))
+def test_the_body_of_a_llama_is_loaded_for_every_task(tiny_llama: Path, task: str, tmp_path: Path) -> None:
+    """LlamaForQuestionAnswering calls its body otherwise than the file does, and alone would begin at random."""
+    import torch
+    import transformers
+    from transformers import AutoModel
+
+    from lab.training import build
+
+    model, new = build.load_headed(getattr(transformers, AUTO[task]), str(tiny_llama))
+    body, whole = getattr(model, model.base_model_prefix), AutoModel.from_pretrained(tiny_llama)
+    assert all(torch.equal(a, b) for a, b in zip(body.parameters(), whole.parameters(), strict=True))
+    assert new == {"qa_outputs" if task == "extractive-qa" else "score"}
+    spec = spec_of(tiny_llama, task, "lora", schedule__max_steps=4, evaluation__every_steps=4)
+    run = runs.make_run(tmp_path / "run", spec)
+    runs.train(run)
+    merged = getattr(transformers, AUTO[task]).from_pretrained(run.final_path / "merged")
+    kept = dict(getattr(merged, merged.base_model_prefix).named_parameters())
+    assert torch.equal(kept["norm.weight"], whole.norm.weight)
+    assert not torch.equal(kept["layers.0.mlp.up_proj.weight"], whole.layers[0].mlp.up_proj.weight)
+
+
 def test_an_adapter_goes_on_with_its_head(models: dict[str, Path], tmp_path: Path) -> None:
     spec = spec_of(models["bert"], "classification", "lora")
     first = runs.make_run(tmp_path / "first", spec)
