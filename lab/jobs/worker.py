@@ -34,6 +34,7 @@ BODIES = {
     "train": "lab.training.worker",
     "prepare": "lab.data.worker",
     "evaluate": "lab.evaluation.worker",
+    "find-lr": "lab.training.find_lr_worker",
     "generate": "lab.serving.worker",
     "publish": "lab.publishing.worker",
 }

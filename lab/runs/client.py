@@ -68,20 +68,24 @@ def submit_request(
     parent: str | None = None,
     key: str | None = None,
     secret: str | None = None,
+    spec: RunSpec | None = None,
 ) -> str:
-    """Queue a job of another kind (prepare, evaluate, generate, publish) and return its id.
+    """Queue a job of another kind (prepare, evaluate, generate, publish, find-lr) and return its id.
 
-    `secret` is kept in this process until the worker fetches it: this process has to live until then.
+    `secret` is kept in this process until the worker fetches it: this process has to live until then. `spec` is the
+    one of a job that works on a training's setup.
     """
     disk.require_room(lab_home(), disk.SPARE)
-    name = naming.name_of_request(parameters, _name_of(parent))
+    spec = prepare.rooted(spec) if spec else None
+    name = naming.name_of_request(parameters, _name_of(parent)) or (naming.default_name(spec) if spec else "")
     request = {
         "kind": kind,
         "name": name,
         "parameters": parameters,
         "parent": parent,
     }
-    directory = prepare.new_run(request | network.of_request(kind, parameters))
+    access = network.of_spec(spec) if spec else network.of_request(kind, parameters)
+    directory = prepare.new_run(request | access, spec=spec)
     if secret is not None:
         offer_secret(directory.id, secret)
     return _queue(directory, name=name, key=key)

@@ -24,6 +24,7 @@ MOVES: dict[str, tuple[str, ...]] = {
 LANE_OF = {
     "train": "device",
     "evaluate": "device",
+    "find-lr": "device",
     "prepare": "light",
     "publish": "light",
     "generate": "light",
