@@ -23,7 +23,7 @@ from lab.ui.language import _, ngettext, say, translator
 from lab.ui.layout import error_card, facts, said
 from lab.ui.menu import go
 
-PREPARE_PHASES = ("read", "clean", "format", "measure", "write")
+PREPARE_PHASES = ("read", "clean", "measure", "split", "write")
 
 
 def progress_card(view: RunView) -> None:
