@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from lab.models import ModelFacts
 from lab.planning import activations, memory
 from lab.planning.lora import adapter_parameters
+from lab.planning.trained import trained_of
 from lab.spec import RunSpec
 
 # On a CPU the lab attends to examples up to this length with kernels that keep the scores.
-SCORES_KEPT = 256
+SCORES_KEPT = 512
+NF4 = {True: "nf4", False: "nf4-plain"}  # with double quantisation, and without
 
 
 @dataclass(frozen=True)
 class Load:
     """What decides the memory of one device.
 
-    `batch` examples of `length` tokens at once; `method` full, lora or qlora; `quantization` none, 8bit, nf4 or
+    `batch` examples of `length` tokens at once; `method` as in the `spec`, which says how many weights are
+    trained (None: those of a LoRA adapter of `rank`, or all); `quantization` none, 8bit, nf4 or
     nf4-plain; `bf16` the computation's format (else fp32); `device` cpu or cuda; `scores`: attend as the lab does on
     a CPU, where short examples keep their attention scores.
     """
@@ -30,6 +33,7 @@ class Load:
     targets: list[str] | str = "all-linear"
     dropout: float = 0.0
     optimizer: str = "adamw"
+    spec: RunSpec | None = None
     checkpointing: bool = False
     bf16: bool = True
     device: str = "cuda"
@@ -37,8 +41,8 @@ class Load:
 
     @property
     def full(self) -> bool:
-        """Whether every weight is trained."""
-        return self.method == "full"
+        """Whether weights of the model itself are trained, so that all are kept in fp32."""
+        return self.method in ("full", "frozen", "progressive")
 
     @property
     def half(self) -> bool:
@@ -53,7 +57,11 @@ class Load:
     def with_method(self, method: str, *, checkpointing: bool) -> Load:
         """The same run with another method, in the form that it is used in: QLoRA on NF4, the others unquantized."""
         return replace(
-            self, method=method, checkpointing=checkpointing, quantization="nf4" if method == "qlora" else "none"
+            self,
+            method=method,
+            checkpointing=checkpointing,
+            quantization="nf4" if method == "qlora" else "none",
+            spec=None,
         )
 
 
@@ -63,7 +71,8 @@ def load_of(spec: RunSpec, *, length: int, device: str, bf16: bool) -> Load:
         method=spec.method.name,
         batch=spec.schedule.per_device_batch,
         length=length,
-        quantization=spec.model.quantization,
+        quantization=plain if (plain := spec.model.quantization) != "nf4" else NF4[spec.model.double_quantization],
+        spec=spec,
         rank=spec.method.rank,
         targets=spec.method.target_modules,
         dropout=spec.method.dropout,
@@ -91,11 +100,9 @@ def footprint(facts: ModelFacts, load: Load) -> memory.MemoryPlan:
 
 
 def _trained(facts: ModelFacts, load: Load) -> int | None:
-    if load.full:
-        return facts.parameters
-    if load.method in ("lora", "qlora"):
-        return adapter_parameters(facts, load.rank, load.targets)
-    return None  # a head's width depends on the data set's labels
+    if load.spec is not None:
+        return trained_of(load.spec, facts)
+    return facts.parameters if load.full else adapter_parameters(facts, load.rank, load.targets)
 
 
 def _activations(facts: ModelFacts, load: Load, trained: int | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from lab.models import ModelFacts, facts_of
@@ -36,12 +37,22 @@ def lora_scale(alpha: float, rank: float) -> float:
     return alpha / rank
 
 
-def adapter_parameters(facts: ModelFacts, rank: int, targets: list[str] | str) -> int | None:
-    """Trained parameters of an adapter; None when the layers are not known or a target is not among them."""
+@formula("alpha / sqrt(rank)", unit="factor", source="rsLoRA, arXiv:2312.03732")
+def rank_stabilised_scale(alpha: float, rank: float) -> float:
+    """The factor in front of the update with rsLoRA. Alpha 32, rank 16: 8."""
+    return alpha / math.sqrt(rank)
+
+
+def adapter_parameters(facts: ModelFacts, rank: int, targets: list[str] | str, *, dora: bool = False) -> int | None:
+    """Trained parameters of an adapter, with DoRA a length for each output too.
+
+    None when the layers are not known or a target is not among them.
+    """
     layers = target_layers(facts, targets)
     if layers is None:
         return None
-    return sum(rank * (layer.inputs + layer.outputs) * layer.count for layer in layers)
+    matrices = sum(rank * (layer.inputs + layer.outputs) * layer.count for layer in layers)
+    return matrices + (sum(layer.outputs * layer.count for layer in layers) if dora else 0)
 
 
 def target_layers(facts: ModelFacts, targets: list[str] | str) -> list[Linear] | None:

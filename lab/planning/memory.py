@@ -15,7 +15,11 @@ GIB = 2**30
 # Bytes per parameter of the states that the optimizer keeps for fp32 parameters: two moments; two in 8 bits with their
 # constants (measured); rows and columns in place of a matrix; none without momentum. Paged states may lie in the
 # memory of the machine while the GPU has no room.
-OPTIMIZER_BYTES = {"adamw": 8.0, "paged-adamw-32bit": 8.0, "adamw-8bit": 2.03, "adafactor": 0.1, "sgd": 0.0}
+OPTIMIZER_BYTES = {
+    "adamw": 8.0, "paged-adamw-32bit": 8.0, "adamw-8bit": 2.03, "paged-adamw-8bit": 2.03, "adafactor": 0.1, "sgd": 0.0,
+    "adagrad": 4.0, "rmsprop": 4.0, "lion": 4.0, "lion-8bit": 1.02, "paged-lion-8bit": 1.02, "ademamix": 12.0,
+    "ademamix-8bit": 3.05,
+}  # fmt: skip
 # Bytes per value of the linear layers in the blocks: 4 bits and a constant for 64 values, in fp32 or quantized again.
 LINEAR_BYTES = {"8bit": 1.0, "nf4": 0.51587, "nf4-plain": 0.5625}
 # What the process holds beside these terms; `SOURCES` says where it comes from.

@@ -14,6 +14,7 @@ from lab.planning.footprint import footprint, load_of
 from lab.planning.hardware import Hardware
 from lab.planning.inputs import PlanInputs, gather
 from lab.planning.registry import formula_named
+from lab.planning.trained import trained_of
 from lab.planning.verdicts import Verdict, judge
 from lab.spec import RunSpec
 
@@ -122,7 +123,7 @@ def plan(
     )  # fmt: skip
     speed = _speed(given, flops)
     tokens = None if count is None else count * each
-    is_adapter = spec.method.name in ("lora", "qlora")
+    is_adapter = not spec.method.whole
     usual = rates.rate_range(spec.method.name, facts.parameters, encoder=facts.family == "bert")
     made = Plan(
         effective_batch=together,
@@ -170,11 +171,7 @@ def _length(given: PlanInputs, together: int, used: dict[str, Any]) -> tuple[int
 
 def _trained(spec: RunSpec, facts: ModelFacts) -> tuple[int | None, float | None]:
     """Trained parameters, and their share of the base model's."""
-    if spec.method.name == "full":
-        return facts.parameters, None if facts.parameters is None else 1.0
-    if spec.method.name not in ("lora", "qlora"):
-        return None, None  # the head's width depends on the data set's labels
-    trained = lora.adapter_parameters(facts, spec.method.rank, spec.method.target_modules)
+    trained = trained_of(spec, facts)
     if trained is None or facts.parameters is None:
         return trained, None
     return trained, trained / facts.parameters

@@ -69,7 +69,8 @@ def held_out_loss(
 def _losses(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> list[tuple[float, int]]:
     labels = batch.pop("labels")[:, 1:].to(model.device)
     batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-    logits = model(**batch, use_cache=False).logits[:, :-1]
+    logits = model(**batch, use_cache=False).logits
+    logits = logits[:, logits.shape[1] - labels.shape[1] - 1 : -1]  # a learned prompt has logits of its own
     wanted = labels != IGNORED
     tokens = torch.zeros(labels.shape, dtype=torch.float32, device=model.device)
     tokens[wanted] = cross_entropy(logits[wanted].float(), labels[wanted], reduction="none")

@@ -17,11 +17,29 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 # TRL reports each trainer that is constructed to its makers unless this is set.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-# PEFT imports bitsandbytes where it is installed, which costs seconds; nothing here quantizes.
+# PEFT imports bitsandbytes where it is installed, which costs five seconds. Whoever quantizes asks for it (`reveal`).
 if importlib.util.find_spec("bitsandbytes") is not None:
     sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
 
 NAMES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "safetensors")
+
+
+def reveal() -> bool:
+    """Let bitsandbytes be found, for a run that needs it; tells whether it is installed."""
+    if sys.modules.get("bitsandbytes", ...) is not None:
+        return importlib.util.find_spec("bitsandbytes") is not None
+    del sys.modules["bitsandbytes"]
+    import peft.import_utils
+    from transformers.utils import import_utils
+
+    # They asked while it was hidden, and remember the answer.
+    for remembers in (
+        import_utils.is_bitsandbytes_available,
+        peft.import_utils.is_bnb_available,
+        peft.import_utils.is_bnb_4bit_available,
+    ):
+        remembers.cache_clear()
+    return importlib.util.find_spec("bitsandbytes") is not None
 
 
 def versions() -> dict[str, str]:

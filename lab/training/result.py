@@ -32,7 +32,7 @@ def result(session: Session, ended: str) -> dict[str, Any]:
         "precision": session.machine.precision,
         "device": session.machine.name,
         "threads": session.machine.threads,
-        "adapter": session.spec.method.name != "full",
+        "adapter": not session.spec.method.whole,
         "base": {"source": session.spec.model.source, "revision": session.spec.model.revision}
         | kept_base(session.directory),
     }

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
+from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lab.json_io import sync_folder, write_json
 from lab.runs.events import EventWriter
 from lab.text import N_
+from lab.training import build
 from lab.training.build import base_name, stop_ids
+from lab.training.methods import pissa, quantised
+from lab.training.methods.adapters import prompt_tokens
 
 TASK_FILE = "task.json"  # task and labels of a model that does not generate
 RESERVE = 1.2  # free space that a merged model needs, in units of its size
@@ -30,6 +34,7 @@ def save_final(
     final: Path,
     events: EventWriter,
     *,
+    revision: str = "",
     told: dict[str, Any] | None = None,
 ) -> None:
     """Write the trained model to `final`, replacing an earlier attempt's; an adapter is merged after that.
@@ -45,8 +50,13 @@ def save_final(
     if isinstance(model, PeftModel):
         _save_adapter(model, source, partial)
         _save_with_tokenizer(None, model, tokenizer, partial, told)
-        if _has_room(model, partial):
-            _save_with_tokenizer(model.merge_and_unload(), model, tokenizer, partial / "merged", told)
+        if prompt_tokens(model):
+            events.note(N_("A learned prompt is no change of the weights, so there is no merged model."))
+        elif _has_room(model, partial):
+            merging = model
+            if quantised.is_quantised(model):
+                merging = quantised.on_plain_base(model, build.storage_dtype(source, revision))
+            _save_with_tokenizer(merging.merge_and_unload(), merging, tokenizer, partial / "merged", told)
         else:
             events.note(N_("The merged model was not written: the disk is too full."), level="warning")
     else:
@@ -79,7 +89,14 @@ def _save_adapter(model: PeftModel, source: str, folder: Path) -> None:
         config.base_model_name_or_path = base_name(source)
     # "auto" would look on the Hub for the base model's vocabulary size; the embeddings are never changed
     # here.
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    plain = pissa.as_plain_lora(model)
+    if plain is None:
+        model.save_pretrained(str(folder), save_embedding_layers=False)
+        return
+    config, weights = plain
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config.save_pretrained(str(folder))
 
 
 def _save_with_tokenizer(
@@ -100,7 +117,7 @@ def _save_with_tokenizer(
 
 
 def _has_room(model: PreTrainedModel, folder: Path) -> bool:
-    size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    size = sum(build.values(weight) * max(2, weight.element_size()) for weight in model.parameters())
     return shutil.disk_usage(folder).free > RESERVE * size
 
 

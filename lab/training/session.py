@@ -23,6 +23,7 @@ from lab.training.best import Best
 from lab.training.callbacks import Helm, Pulse, Sealer
 from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
+from lab.training.methods.methods import Methods
 from lab.training.steps import Course, course
 from lab.training.tasks import TaskPlan, plan_for
 from lab.training.tensorboard import Board
@@ -110,8 +111,12 @@ class Session:
         pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self.base_s)
         sealer = Sealer(self.events, pulse, helm, self.spec.checkpoints.keep, context)
         set_seed(self.spec.seed)
-        parts = (self.course, self.pace, self.directory.checkpoints_path, [pulse, helm, sealer])
+        methods = Methods(self.spec, self.plan, self.events, self.stop)
+        methods.before(self.model)
+        watching = [pulse, helm, *methods.callbacks(self.course.steps), sealer]
+        parts = (self.course, self.pace, self.directory.checkpoints_path, watching)
         self.trainer = pulse.trainer = helm.trainer = self.plan.trainer(self.model, *parts)
+        methods.attach(self.trainer, found[0] if found else None)
         self.trained = True
         self.trainable = build.parameters(self.trainer.model)
         self._resume(found, context, pulse)
@@ -124,14 +129,14 @@ class Session:
     def ask_tuned(self) -> None:
         """Loss and answers of the tuned model, which from here on is exactly what will be saved."""
         self.model = self.trainer.model
-        if self.spec.method.name == "full":
+        if self.spec.method.whole:
             # Rounded to the format it is stored in, so that the figures are those of the saved weights.
             self.model.to(self._storage()).float()
         self.tuned = self.evaluator.review(self.model, self.weights_step, "tuned", self.directory.review_path)
 
     def save(self) -> None:
         """The finished adapter or model."""
-        if self.spec.method.name == "full":
+        if self.spec.method.whole:
             self.model.to(self._storage())
         self.plan.save(self.model, self.directory.final_path)
         self.board.close()

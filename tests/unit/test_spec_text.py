@@ -105,11 +105,10 @@ def test_a_conflict_between_settings_is_found_before_any_work(values, where):
 @pytest.mark.parametrize(
     "values",
     [
-        {"method.name": "qlora", "model.quantization": "nf4"},
-        {"task": "classification"},
+        {"task": "preference"},
         {"data.packing": True},
         {"engine.name": "slurm"},
-        {"schedule.optimizer": "adafactor"},
+        {"resources.devices": 2},
     ],
 )
 def test_what_does_not_run_yet_is_refused_with_what_does(values):

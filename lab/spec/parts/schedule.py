@@ -115,6 +115,21 @@ class ScheduleSpec(Part):
         maximum=1000.0,
         source="TRL default",
     )
-    optimizer: Literal["adamw", "adamw-8bit", "paged-adamw-32bit", "adafactor", "sgd"] = setting(
-        "adamw", N_("Optimizer"), N_("The rule that turns gradients into steps.")
+    optimizer: Literal[
+        "adamw", "adamw-8bit", "paged-adamw-32bit", "paged-adamw-8bit", "adafactor", "sgd", "adagrad", "rmsprop",
+        "lion", "lion-8bit", "paged-lion-8bit", "ademamix", "ademamix-8bit",
+    ] = setting(
+        "adamw",
+        N_("Optimizer"),
+        N_("The rule that turns gradients into steps; 8-bit ones need less memory, paged ones lend the machine's."),
+        source="transformers 5.23, OptimizerNames",
+    )  # fmt: skip
+    layer_decay: float = setting(
+        1.0,
+        N_("Layer-wise decay of the rate"),
+        N_("The rate of each block as a share of the one above it; the head has the full rate, 1 treats all alike."),
+        unit=N_("share"),
+        above=0.0,
+        maximum=1.0,
+        source="ULMFiT, arXiv:1801.06146: 1 / 2.6; ELECTRA: 0.8 to 0.9",
     )

@@ -11,6 +11,8 @@ def conflicts(spec: RunSpec) -> list[InputError]:
     """The contradictions, each with the way out."""
     found = []
     schedule = spec.schedule
+    # A learned prompt is one small matrix, which takes far larger steps than the weights of a model.
+    limit = 1.0 if spec.method.name == "prompt-tuning" else 0.1
     if schedule.warmup >= 1 and schedule.warmup != int(schedule.warmup):
         found.append(
             InputError(
@@ -30,7 +32,15 @@ def conflicts(spec: RunSpec) -> list[InputError]:
                 steps=schedule.max_steps,
             )
         )
-    if schedule.learning_rate > 0.1:
+    if schedule.layer_decay < 1 and spec.task == "preference":
+        found.append(
+            InputError(
+                N_("A rate by layers does not run with the task preference."),
+                where="schedule.layer_decay",
+                next=N_("Choose 1."),
+            )
+        )
+    if schedule.learning_rate > limit:
         found.append(
             InputError(
                 N_("A learning rate of {value:g} would destroy the model in the first steps."),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, inject_adapter_in_model
+from peft import PeftModel, get_peft_model, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
 
@@ -17,6 +17,8 @@ from lab.runs.home import is_id
 from lab.spec import MethodSpec
 from lab.text import N_
 from lab.training.build import base_name, check_names, is_linear
+from lab.training.methods import pissa
+from lab.training.methods.adapters import lora_config
 
 
 def with_adapter(model: PreTrainedModel, method: MethodSpec, task_type: str | None, new: Iterable[str]) -> PeftModel:
@@ -25,15 +27,10 @@ def with_adapter(model: PreTrainedModel, method: MethodSpec, task_type: str | No
     Raises InputError for target modules that the model does not have.
     """
     fresh = sorted(new)
-    config = LoraConfig(
-        task_type=task_type,
-        r=method.rank,
-        lora_alpha=method.alpha,
-        lora_dropout=method.dropout,
-        target_modules=targets(model, method, fresh),
-        modules_to_save=fresh or None,
-    )
-    return trained_in_fp32(get_peft_model(model, config))
+    config = lora_config(method, model, targets(model, method, fresh), task_type=task_type, whole=fresh)
+    tuned = trained_in_fp32(get_peft_model(model, config))
+    pissa.remember(tuned)
+    return tuned
 
 
 def targets(model: PreTrainedModel, method: MethodSpec, new: Iterable[str]) -> list[str]:
@@ -107,9 +104,7 @@ def inject_adapter(whole: torch.nn.Module, body: torch.nn.Module, method: Method
     if not isinstance(method.target_modules, str):
         check_names(method.target_modules, names)
         names = {name for name in names if any(f".{name}".endswith(f".{target}") for target in method.target_modules)}
-    config = LoraConfig(
-        r=method.rank, lora_alpha=method.alpha, lora_dropout=method.dropout, target_modules=sorted(names)
-    )
+    config = lora_config(method, body, sorted(names))
     inject_adapter_in_model(config, body)
     for layer in fresh:
         layer.requires_grad_(True)

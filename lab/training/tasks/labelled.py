@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from lab.data.features.item import Encoded, Item, Row
 from lab.data.features.rows import TaskRows, open_rows
 from lab.json_io import read_json
+from lab.models.location import locate
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.text import N_
 from lab.training import build, save
 from lab.training.measure import Pace
+from lab.training.methods import pissa, quantised
+from lab.training.methods.losses import class_weights, item_loss
 from lab.training.steps import Course
 from lab.training.tasks import losses
 from lab.training.tasks.adapters import adapter_folder, loaded_adapter, with_adapter
@@ -32,6 +36,9 @@ from lab.training.tasks.plan import Record, TaskPlan
 from lab.training.tasks.tokenizers import task_tokenizer
 from lab.training.tasks.trainer import TaskTrainer
 from lab.training.tensorboard import Board
+
+# What transformers calls the layers of a head, which stay as they are when the body is quantized.
+HEADS = ("classifier", "score", "qa_outputs", "pooler", "lm_head")
 
 
 @dataclass
@@ -90,9 +97,20 @@ class LabelledPlan(TaskPlan):
         """The outputs for a batch without labels."""
         return self.forward(model, batch).logits
 
-    def item_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The loss of each label of a batch, 0 where there is none."""
-        return losses.of_items(logits, labels, self.item_loss)
+    def item_losses(
+        self, logits: torch.Tensor, labels: torch.Tensor, loss: losses.ItemLoss = losses.plain
+    ) -> torch.Tensor:
+        """The loss of each label of a batch, 0 where there is none; held-out rows are judged by the plain one."""
+        return losses.of_items(logits, labels, loss)
+
+    def chosen_loss(self) -> losses.ItemLoss:
+        """The loss of the training as the spec asks: smoothed, and with a weight for each class. Raises InputError."""
+        asked, weights = self.spec.regularisation, None
+        if self.spec.task != "extractive-qa":
+            seen = Counter(label for item in self.train for label in item.labels if label != losses.IGNORED)
+            weights = class_weights(asked, self.labels, [seen[i] for i in range(len(self.labels))])
+        gamma = 0.0 if self.spec.task == "extractive-qa" else asked.focal_gamma
+        return item_loss(asked.label_smoothing, weights, gamma)
 
     # --- the steps of a run ---
 
@@ -105,7 +123,7 @@ class LabelledPlan(TaskPlan):
         self.read_rows()
         model = self.headed_model()
         method = self.spec.method
-        if method.name == "full":
+        if method.whole:
             return model
         if method.adapter:
             return loaded_adapter(model, method.adapter, self.spec.model.source)
@@ -122,18 +140,21 @@ class LabelledPlan(TaskPlan):
         """The model with its head, whose new layers depend on the seed alone."""
         source, method = self.spec.model, self.spec.method
         set_seed(self.spec.seed)
-        dtype = torch.float32 if method.name == "full" else self.machine.frozen_dtype
-        settings = self.head_settings()
-        options = {"revision": source.revision, "dtype": dtype, **settings}
+        dtype = torch.float32 if method.whole else self.machine.frozen_dtype
+        config = build.config_of(locate(source.source), source.revision)
+        rounded = build.loading(source, dtype, self.machine.device, config, heads=HEADS)
+        options = {"revision": source.revision, "dtype": dtype, **rounded, **self.head_settings()}
         model, self.new_layers = build.load_headed(self.auto_class, source.source, **options)
+        quantised.settle(model)
         model.config.pad_token_id = self.tokenizer.pad_token_id  # by which a decoder finds the last token of a row
         model.config.use_cache = False
-        return model.to(self.machine.device).eval()
+        return (model if "quantization_config" in rounded else model.to(self.machine.device)).eval()
 
     def encode(self, spec: RunSpec) -> None:
         self.spec = spec
         train = self.encode_rows(self.rows.train, to_train=True)
         self.train = train.items
+        self.item_loss = self.chosen_loss()
         self.held_out = chosen(self.rows.validation, spec.evaluation.max_examples, spec.seed)
         held_out = self.encode_rows(self.held_out, to_train=False)
         self.held_out_items = held_out.items
@@ -159,8 +180,8 @@ class LabelledPlan(TaskPlan):
         save.save_final(model, self.tokenizer, self.spec.model.source, final, self.events, told=told)
 
     def load_final(self, model: Any, final: Path) -> Any:
-        if self.spec.method.name != "full":
-            whole = model.unload() if isinstance(model, PeftModel) else model
+        if not self.spec.method.whole:
+            whole = pissa.base_of(model) if isinstance(model, PeftModel) else model
             return PeftModel.from_pretrained(whole, str(final), local_files_only=True).eval()
         tuned = self.auto_class.from_pretrained(final, dtype=torch.float32, use_safetensors=True, local_files_only=True)
         return tuned.to(self.machine.device).eval()
@@ -176,7 +197,7 @@ class LabelledPlan(TaskPlan):
         """The sum of the losses of a batch, and how many labels it has."""
         batch = {name: value for name, value in batch.items() if name != "task"}
         labels = batch.pop("labels")
-        found = self.item_losses(self.logits(model, batch), labels)
+        found = self.item_losses(self.logits(model, batch), labels, self.item_loss)
         return found.sum(), (labels != losses.IGNORED).sum()
 
     def forward(self, model: Any, batch: dict[str, torch.Tensor]) -> Any:

@@ -15,7 +15,7 @@ from lab.data.features.questions import Windows
 from lab.training.scores import answers
 from lab.training.scores.intervals import interval
 from lab.training.tasks.labelled import Judged, LabelledPlan
-from lab.training.tasks.losses import of_spans
+from lab.training.tasks.losses import ItemLoss, of_spans, plain
 
 Array = np.ndarray[Any, Any]
 BEST = 20  # starts and ends that are tried in each window
@@ -56,8 +56,8 @@ class QuestionPlan(LabelledPlan):
         both = torch.stack([found.start_logits, found.end_logits], -1).float()
         return both.masked_fill(batch["attention_mask"][..., None] == 0, -torch.inf)
 
-    def item_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return of_spans(logits, labels, self.item_loss)
+    def item_losses(self, logits: torch.Tensor, labels: torch.Tensor, loss: ItemLoss = plain) -> torch.Tensor:
+        return of_spans(logits, labels, loss)
 
     def judge(self, rows: Sequence[Row], items: Sequence[Item], outputs: Sequence[Array], *, sure: bool) -> Judged:
         if not rows:

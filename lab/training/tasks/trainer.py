@@ -11,7 +11,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PrinterCallback,
-    Trainer,
     TrainerCallback,
     TrainerState,
 )
@@ -21,6 +20,8 @@ from lab.spec import RunSpec
 from lab.training.collate import real_tokens
 from lab.training.machine import Machine
 from lab.training.measure import Pace
+from lab.training.methods.sampling import POWERS, ClassSampler
+from lab.training.methods.trainer import MethodTrainer
 from lab.training.steps import Course
 from lab.training.trainer import arguments
 
@@ -39,7 +40,7 @@ class Trains(Protocol):
     def loss(self, model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
-class TaskTrainer(Trainer):
+class TaskTrainer(MethodTrainer):
     """transformers' Trainer, fed with items."""
 
     # Whether the batches of one optimizer step are averaged over all their labels together, so that
@@ -88,6 +89,13 @@ class TaskTrainer(Trainer):
         if not self.over_labels or num_items_in_batch is None:
             return total / count.clamp(min=1)
         return total / num_items_in_batch.clamp(min=1)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        spec = self.plan.spec
+        if spec.regularisation.sampler == "none":
+            return super()._get_train_sampler(train_dataset)
+        classes = [item.labels[0] for item in self.plan.train]
+        return ClassSampler(classes, POWERS[spec.regularisation.sampler], spec.seed)
 
     def take_counts(self) -> tuple[int, int]:
         """Real tokens and items trained on since the last call."""
