@@ -5,6 +5,7 @@ import pytest
 from lab import spec as specs
 from lab.errors import InputError, InputErrors
 from lab.spec import RunSpec
+from lab.spec.rules import later
 
 
 def test_a_spec_survives_both_forms_of_yaml():
@@ -103,19 +104,36 @@ def test_a_conflict_between_settings_is_found_before_any_work(values, where):
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "today"),
     [
-        {"task": "preference"},
-        {"data.packing": True},
-        {"engine.name": "slurm"},
-        {"resources.devices": 2},
+        ({"engine.name": "slurm"}, "local"),
+        ({"resources.devices": 2}, "1"),
+        ({"resources.precision": "fp16"}, "auto, bf16, fp32"),
     ],
 )
-def test_what_does_not_run_yet_is_refused_with_what_does(values):
+def test_what_does_not_run_yet_is_refused_with_what_does(values, today):
     spec = specs.with_overrides(RunSpec(), values)
-    with pytest.raises(InputErrors, match="does not run"):
+    with pytest.raises(InputErrors, match="does not run") as caught:
         specs.check(spec)
+    (refused,) = [problem for problem in caught.value.problems if "does not run" in str(problem)]
+    assert refused.where in values
+    assert f"Allowed today: {today}." in str(refused)
     specs.check(spec, runnable=False)
+
+
+@pytest.mark.parametrize("path", later.RUNS_TODAY)
+def test_the_list_of_what_runs_leaves_out_values_of_the_setting_and_these_are_refused(path):
+    setting, runs = specs.setting_at(path), later.RUNS_TODAY[path]
+    assert setting.default in runs
+    if setting.kind == "choice":
+        others = set(setting.choices) - set(runs)
+        assert set(runs) < set(setting.choices)
+    else:
+        others = {False, True} - set(runs) if setting.kind == "boolean" else {max(runs) + 1}
+    assert others
+    for value in others:
+        refused = later.not_yet(specs.with_overrides(RunSpec(), {path: value}))
+        assert [problem.where for problem in refused] == [path]
 
 
 def test_the_defaults_can_run():

@@ -11,7 +11,7 @@ from lab.text import N_
 LATER = N_("This version of the lab does not run {value} yet; it keeps its place in the spec.")
 
 # Path -> values that run today.
-_RUNS_TODAY: dict[str, tuple[object, ...]] = {
+RUNS_TODAY: dict[str, tuple[object, ...]] = {
     "task": ("causal-lm", "classification", "token-classification", "extractive-qa", "multi-task"),
     "data.packing": (False,),
     "resources.devices": (1,),
@@ -23,7 +23,7 @@ _RUNS_TODAY: dict[str, tuple[object, ...]] = {
 def not_yet(spec: RunSpec) -> list[InputError]:
     """One error for each setting whose value does not run in this version."""
     found = []
-    for path, runs in _RUNS_TODAY.items():
+    for path, runs in RUNS_TODAY.items():
         value: Any = spec
         for name in path.split("."):
             value = getattr(value, name)
