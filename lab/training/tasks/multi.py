@@ -93,7 +93,7 @@ class MultiTaskPlan(TaskPlan):
             models[name] = part.headed_model()
         new = {f"tasks.{name}.{layer}" for name, part in self.parts.items() for layer in part.new_layers}
         shared = Shared(models).eval()
-        if self.spec.method.name != "full":
+        if self.spec.method.adapts:
             set_seed(self.spec.seed)
             inject_adapter(shared, body_of(models), self.spec.method, new)
         return shared
