@@ -18,7 +18,7 @@ from lab.models.location import locate
 from lab.models.safety import check_folder
 from lab.planning import Plan, plan
 from lab.planning.verdicts import Verdict, too_large, too_long
-from lab.runs import beforehand, registry
+from lab.runs import beforehand, chain, registry
 from lab.runs.child import ask
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
@@ -61,7 +61,7 @@ def check_run(spec: RunSpec) -> Checked:
     with _collected(found):
         specs.check(spec)
     with _collected(found):
-        facts = check_model(spec.model.source)
+        facts = check_model(chain.resolved(spec)[0].model.source)
     with _collected(found):
         data = data_facts(spec)
     found += [problem for problem in beforehand.problems(spec, facts) if str(problem) not in map(str, found)]

@@ -19,7 +19,7 @@ ADAPTERS = ("lora", "qlora")
 
 def problems(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
     """Everything that is wrong, each with the way out; nothing of what is not known. Raises NotFoundError."""
-    return [*_adapter(spec, facts), *_data(spec)]
+    return [*_adapter(spec, facts), *_blocks(spec, facts), *_data(spec)]
 
 
 def wrong_kind(task: str, kind: str, source: str) -> InputError:
@@ -83,6 +83,27 @@ def _adapter(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
             )
         )
     return found
+
+
+def _blocks(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
+    """More blocks to train than the model has."""
+    method, asked = spec.method, 0
+    if method.name == "frozen":
+        asked = method.trainable_layers or 0
+    elif method.name == "progressive":
+        asked = max((int(name) for name in method.phases if name.isdecimal()), default=0)
+    if not facts.layers or asked <= facts.layers:
+        return []
+    return [
+        InputError(
+            N_("The model has {layers} blocks, not {asked}."),
+            where="method.trainable_layers" if method.name == "frozen" else "method.phases",
+            allowed=N_("Up to {layers}."),
+            next=N_("Ask for fewer."),
+            layers=facts.layers,
+            asked=asked,
+        )
+    ]
 
 
 def _layers(name: str, layers: dict[str, Linear]) -> dict[str, Linear]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab.errors import InputError, LabError
-from lab.runs import disk, naming, network, prepare
+from lab.runs import chain, disk, naming, network, prepare
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import tail_events
@@ -49,13 +49,14 @@ def submit(spec: RunSpec, *, short: bool = False, plan: dict[str, Any] | None = 
     made and that call's id comes back. Raises LabError when the disk has no room for what the plan foresees.
     """
     disk.require_room(lab_home(), disk.needed_bytes(spec, plan or {}))
+    spec, parent = chain.resolved(spec)
     spec = prepare.rooted(spec)
     name = spec.name or naming.default_name(spec, {row.name for row in list_runs()})
     request = {
         "kind": "train",
         "name": name,
         "until_step": spec.schedule.short_steps if short else None,
-        "parent": None,
+        "parent": parent,
         "threads": spec.resources.threads,
     }
     return _queue(prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=name, key=key)
