@@ -2,25 +2,24 @@
 
 `lab_varlen` is registered with transformers beside `sdpa`. It reads the boundaries that the collator passes
 as `cu_seq_lens_q`. On CUDA it calls the FlashAttention kernel inside torch (`torch.nn.attention.varlen`),
-elsewhere it loops over the examples. `fits` asks the model itself whether the result is the same as one
-example at a time.
+elsewhere it loops over the examples. `lab.training.probe` asks the model itself whether the result is the same as
+one example at a time.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention, softmax
 from transformers import AttentionInterface, PreTrainedModel
 
 NAME = "lab_varlen"
-SHORT = 256  # tokens
+SHORT = 512  # tokens of an example whose scores are kept (lab.planning.footprint counts them)
 
 
 def varlen_attention(
@@ -58,15 +57,40 @@ def _one_by_one(
     dropout: float,
     scaling: float | None,
 ) -> torch.Tensor:
-    grouped = query.shape[1] != key.shape[1]
-    # The fused kernel for CPUs costs more than it saves on short examples: a fifth of a step of the demo.
-    short = query.device.type == "cpu" and max(lengths) <= SHORT
-    with sdpa_kernel(SDPBackend.MATH) if short else nullcontext():
-        parts = [
-            scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=grouped)
-            for q, k, v in zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
-        ]
+    groups = query.shape[1] // key.shape[1]
+    # The fused kernel for CPUs costs more than it saves on short examples: two to five times as long.
+    if query.device.type == "cpu" and max(lengths) <= SHORT:
+        return _spelt_out(query, key, value, lengths, dropout, scaling or query.shape[-1] ** -0.5)
+    parts = [
+        scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=groups > 1)
+        for q, k, v in zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
+    ]
     return torch.cat(parts, 2).transpose(1, 2).contiguous()
+
+
+def _spelt_out(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    lengths: list[int],
+    dropout: float,
+    scaling: float,
+) -> torch.Tensor:
+    """Softmax(Q K' s + mask) V as three operations an example; scores in the format of the computation."""
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = (part.repeat_interleave(groups, 1) for part in (key, value))
+    longest = max(lengths)
+    mask = query.new_full((longest, longest), float("-inf")).triu(1)
+    # Heads x tokens x head size, once: a slice of it is what the products want.
+    query, key, value = (part[0].contiguous() for part in (query, key, value))
+    parts = []
+    for q, k, v in zip(query.split(lengths, 1), key.split(lengths, 1), value.split(lengths, 1), strict=True):
+        size = q.shape[1]
+        scores = torch.baddbmm(mask[:size, :size].expand(q.shape[0], size, size), q, k.transpose(1, 2), alpha=scaling)
+        weights = softmax(scores, -1)
+        parts.append(torch.bmm(torch.dropout(weights, dropout, True) if dropout else weights, v))
+    return torch.cat(parts, 1).transpose(0, 1)[None].contiguous()
 
 
 def _takes_flash(query: torch.Tensor, dropout: float, examples: int) -> bool:
@@ -134,30 +158,3 @@ def flat_row(rows: list[list[int]], device: torch.device | str = "cpu") -> dict[
         "max_length_q": max(lengths),
         "max_length_k": max(lengths),
     }
-
-
-@torch.no_grad()
-def fits(model: PreTrainedModel, max_length: int, *, tolerance: float = 5e-2) -> bool:
-    """Whether this model gives the same logits for two examples in one row as for each alone.
-
-    A model that ignores position ids, attends within a window shorter than `max_length` or changes the scores
-    (soft capping, sinks) does not; its batches are padded instead. `tolerance` is relative, wide enough for
-    bf16.
-    """
-    window = getattr(model.config, "sliding_window", None)
-    if window is not None and getattr(model.config, "use_sliding_window", True) and window < max_length:
-        return False
-    vocabulary = model.get_input_embeddings().num_embeddings
-    rows = [[(7 * i + 3) % vocabulary for i in range(length)] for length in (5, 9)]
-    was_training = model.training
-    model.eval()
-    try:
-        alone = [model(input_ids=torch.tensor([row], device=model.device), use_cache=False).logits[0] for row in rows]
-        with using(model, NAME):
-            together = model(**flat_row(rows, model.device), use_cache=False).logits[0]
-    except (TypeError, ValueError, RuntimeError, KeyError):
-        return False  # it does not take these inputs, or takes no attention from outside
-    finally:
-        model.train(was_training)
-    expected = torch.cat(alone).float()
-    return bool((together.float() - expected).norm() <= tolerance * expected.norm())

@@ -76,6 +76,14 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
     )
 
 
+def planned_gib(spec: RunSpec, machine: Machine, choices: Choices) -> float | None:
+    """The plan's peak memory of a run with these choices, in GiB; None when not known."""
+    facts = _facts(spec)
+    if facts is None:
+        return None
+    return needed_gib(spec, facts, machine, choices.budget, checkpointing=choices.checkpointing)
+
+
 def needed_gib(
     spec: RunSpec, facts: ModelFacts, machine: Machine, tokens: int = 0, *, checkpointing: bool | None = None
 ) -> float | None:

@@ -1,4 +1,4 @@
-"""From examples to a batch, without padding where the model allows it."""
+"""Padded batches: what plain TRL does, and what a model gets that cannot take flat rows (`lab.training.batches`)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,8 @@ from typing import Any
 import torch
 
 from lab.data.example import IGNORED
-from lab.training.attention import flat_row
 
 Row = dict[str, Any]
-
-
-class FlatCollator:
-    """Examples one after the other in one row, so that no token is padding.
-
-    The first token of each example is no target: the token before it belongs to another example.
-    """
-
-    def __call__(self, rows: Sequence[Row]) -> dict[str, Any]:
-        labels = [token for row in rows for token in _targets(row["labels"])]
-        return flat_row([row["input_ids"] for row in rows]) | {"labels": torch.tensor([labels])}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Nothing here changes what is computed beyond the rounding of the number format.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from types import MethodType
 from typing import Any
@@ -152,11 +153,10 @@ def fuse_kernels(model: PreTrainedModel) -> str:
         return "needs a GPU"
     if not has_liger():
         return "not installed"
-    from liger_kernel.transformers.monkey_patch import MODEL_TYPE_TO_APPLY_LIGER_FN, _apply_liger_kernel_to_instance
-
-    if model.config.model_type not in MODEL_TYPE_TO_APPLY_LIGER_FN:
+    liger: Any = importlib.import_module("liger_kernel.transformers.monkey_patch")
+    if model.config.model_type not in liger.MODEL_TYPE_TO_APPLY_LIGER_FN:
         return "not for this model"
-    _apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False, cross_entropy=False)
+    liger._apply_liger_kernel_to_instance(model, fused_linear_cross_entropy=False, cross_entropy=False)
     return "fused"
 
 

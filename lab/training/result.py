@@ -41,6 +41,8 @@ def result(session: Session, ended: str) -> dict[str, Any]:
         report["data"] = {name: session.data.get(name) for name in DATA}
     if session.trained:
         report["attention"] = session.trainer.attention_name
+        if choices := getattr(session.trainer, "choices", None):
+            report["speed"] = choices.record()
         if session.best.keeps:
             report["best"] = session.best.as_dict()
     if ended == "short":

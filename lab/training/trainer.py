@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
-from peft import LoraConfig, PeftModel
-from torch.nn.functional import cross_entropy
+from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, TrainerState
 from trl import SFTConfig, SFTTrainer
 
 from lab.data.example import IGNORED, Example
 from lab.planning.schedule import course_of, transformers_scheduler
 from lab.spec import RunSpec
-from lab.training import attention
-from lab.training.collate import FlatCollator, PaddedCollator, real_tokens
+from lab.training import attention, probe
+from lab.training.batches import Rows, UpdateCollator
+from lab.training.choices import Choices
+from lab.training.collate import PaddedCollator, real_tokens
+from lab.training.fused import compile_blocks, fuse_kernels, fuse_lora, swap_activation
 from lab.training.machine import Machine
 from lab.training.measure import Pace
+from lab.training.methods import optimizers, quantised
+from lab.training.methods.adapters import prompt_tokens
+from lab.training.methods.losses import total_loss
+from lab.training.methods.trainer import MethodTrainer
 from lab.training.steps import Course
 
 
@@ -45,7 +49,8 @@ def arguments(spec: RunSpec, course: Course, machine: Machine, checkpoints: Path
         warmup_steps=curve.warmup,
         weight_decay=schedule.weight_decay,
         max_grad_norm=schedule.max_grad_norm,
-        optim="adamw_torch_fused",
+        optim=optimizers.known_to_transformers(schedule.optimizer),
+        label_smoothing_factor=0.0,  # the lab's own, in `_label_loss`
         seed=spec.seed,
         data_seed=spec.seed,
         logging_steps=1,
@@ -62,49 +67,86 @@ def arguments(spec: RunSpec, course: Course, machine: Machine, checkpoints: Path
         disable_tqdm=True,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
     )
     if config.n_gpu > 1:
         config._n_gpu = 1  # one device a run; otherwise the Trainer would spread batches over all it sees
     return config
 
 
-def dataset(examples: Sequence[Example]) -> Dataset:
+def dataset(examples: Sequence[Example], packs: Sequence[Sequence[int]] | None = None) -> Rows:
     """Ids and labels as the Trainer takes them; examples without a trained token are left out."""
-    kept = [example for example in examples if any(label != IGNORED for label in example.labels[1:])]
-    return Dataset.from_dict(
-        {"input_ids": [example.input_ids for example in kept], "labels": [example.labels for example in kept]}
-    )
+    return Rows([example for example in examples if any(label != IGNORED for label in example.labels[1:])], packs)
 
 
-class LabTrainer(SFTTrainer):
-    """SFTTrainer without padding where the model allows it, and with a cheaper loss on a CPU."""
+def prepare_model(model: PreTrainedModel, choices: Choices) -> None:
+    """Change the layers of a model as the choices say, before an adapter is put around them."""
+    if choices.activation_swap and not swap_activation(model):
+        choices.why["activation_swap"] = "no gelu_new in this model"
+    if choices.fused_kernels:
+        choices.why["fused_kernels"] = fuse_kernels(model)
+
+
+def _fit_arguments(args: SFTConfig, choices: Choices, flat: bool, machine: Machine) -> None:
+    """The arguments that follow from the choices."""
+    if choices.checkpointing:
+        args.gradient_checkpointing = True
+    if flat and not choices.packed:  # an update is one batch of passes
+        args.per_device_train_batch_size *= args.gradient_accumulation_steps
+        args.gradient_accumulation_steps = 1
+    elif flat:  # a pack is a pass
+        args.per_device_train_batch_size, args.gradient_accumulation_steps = args.gradient_accumulation_steps, 1
+    if choices.async_input and machine.device == "cuda":
+        args.dataloader_num_workers, args.dataloader_persistent_workers = 1, True
+        args.dataloader_prefetch_factor = 4
+        args.accelerator_config.non_blocking = True
+
+
+class LabTrainer(MethodTrainer, SFTTrainer):
+    """SFTTrainer without padding where the model allows it, and with the optimisations of `choices`.
+
+    Without padding the Trainer sees an update as one batch, which holds the passes through the model: the order of
+    the examples, the schedule and the gradient are those of `accumulation` batches.
+    """
 
     def __init__(
         self,
         model: PreTrainedModel,
         args: SFTConfig,
-        train_dataset: Dataset,
+        train_dataset: Rows,
         tokenizer: PreTrainedTokenizerBase,
         machine: Machine,
         pace: Pace,
         *,
-        peft_config: LoraConfig | None = None,
+        adapt: Callable[[PreTrainedModel], PeftModel] | None = None,
         callbacks: list[TrainerCallback] | None = None,
         max_length: int = 1024,
+        choices: Choices | None = None,
     ) -> None:
         self.machine, self.pace = machine, pace
-        self.flat = attention.fits(model, max_length)
+        self.choices = choices or Choices()
+        self.flat = probe.decide(model, max_length, self.choices)
         self.tokens = self.examples = 0
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
-        super().__init__(
-            model=model,
-            args=args,
-            train_dataset=train_dataset,
-            processing_class=tokenizer,
-            peft_config=peft_config,
-            callbacks=callbacks,
-            data_collator=FlatCollator() if self.flat else PaddedCollator(tokenizer.pad_token_id),
-        )
+        prepare_model(model, self.choices)
+        model = model if adapt is None else adapt(model)
+        self.flat = self.flat and not prompt_tokens(model)
+        _fit_arguments(args, self.choices, self.flat, machine)
+        budget = self.choices.budget or args.per_device_train_batch_size * max_length
+        with quantised.trained_weights_kept(model):
+            super().__init__(
+                model=model,
+                args=args,
+                train_dataset=train_dataset.table(1),  # TRL looks at a table; the training reads the rows
+                processing_class=tokenizer,
+                callbacks=callbacks,
+                data_collator=UpdateCollator(budget) if self.flat else PaddedCollator(tokenizer.pad_token_id),
+            )
+        self.train_dataset = train_dataset
+        if self.choices.fused_lora:
+            self.choices.why["fused_lora"] = f"{fuse_lora(self.model)} layers"
+        if self.choices.compile:
+            self.choices.why["compile"] = f"{compile_blocks(self.model)} blocks"
 
     @property
     def attention_name(self) -> str:
@@ -117,32 +159,58 @@ class LabTrainer(SFTTrainer):
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        self.tokens += real_tokens(inputs)
-        self.examples += len(inputs["cu_seq_lens_q"]) - 1 if self.flat else len(inputs["input_ids"])
-        # For the backward pass too: gradient checkpointing runs the forward pass again there.
-        with attention.using(self.model, attention.NAME) if self.flat else nullcontext():
+        if not self.flat:
+            self.tokens += real_tokens(inputs)
+            self.examples += len(inputs["input_ids"])
             return super().training_step(model, inputs, num_items_in_batch)
+        self.tokens += sum(part["input_ids"].numel() for part in inputs["passes"])
+        self.examples += sum(len(part["cu_seq_lens_q"]) - 1 for part in inputs["passes"])
+        # For the backward pass too: gradient checkpointing runs the forward pass again there.
+        with attention.using(self.model, attention.NAME):
+            return sum(
+                super(LabTrainer, self).training_step(model, part, num_items_in_batch) for part in inputs["passes"]
+            )
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         with self.machine.autocast():
-            # TRL's loss head is written for GPUs; on a CPU it scores prompts too and takes 40 % of a step.
-            if self.machine.device == "cuda" or return_outputs or self.aux_loss_enabled:
-                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            return self._label_loss(model, dict(inputs), num_items_in_batch)
+            if self._scores_labels and not return_outputs:
+                return self._label_loss(model, dict(inputs), num_items_in_batch)
+            wanted = {name: value for name, value in inputs.items() if name not in ("predicts", "targets")}
+            return super().compute_loss(model, wanted, return_outputs, num_items_in_batch)
+
+    @property
+    def _scores_labels(self) -> bool:
+        # TRL's loss head is written for GPUs; on a CPU it scores prompts too and takes 40 % of a step.
+        if self.smoothing or self.prompt_tokens:
+            return True
+        return self.choices.label_loss and self.machine.device == "cpu" and not self.aux_loss_enabled
+
+    @property
+    def smoothing(self) -> float:
+        """The share of label smoothing."""
+        return self.methods.spec.regularisation.label_smoothing if self.methods else 0.0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Learned tokens before every example, which have logits of their own and no labels."""
+        return prompt_tokens(self.model)
 
     def _label_loss(self, model: Any, inputs: dict[str, Any], items: Any) -> torch.Tensor:
         """The same loss as TRL's from the logits of label tokens alone."""
-        labels = inputs.pop("labels")[:, 1:]
-        wanted = labels != IGNORED
-        if self.flat and self._keeps_logits:
-            inputs["logits_to_keep"] = wanted[0].nonzero().flatten()
-            logits = model(**inputs, use_cache=False).logits[0]
+        labels = inputs.pop("labels")
+        if self.flat:
+            predicts, targets = inputs.pop("predicts"), inputs.pop("targets")
+            kept = {"logits_to_keep": predicts} if self._keeps_logits else {}
+            logits = model(**inputs, **kept, use_cache=False).logits[0]
+            logits = logits if kept else logits[predicts]
         else:
-            logits = model(**inputs, use_cache=False).logits[:, :-1][wanted]
-        total = cross_entropy(logits.float(), labels[wanted], reduction="sum")
-        return total / (wanted.sum() if items is None else items).clamp(min=1)
+            wanted = labels[:, 1:] != IGNORED
+            targets = labels[:, 1:][wanted]
+            logits = model(**inputs, use_cache=False).logits[:, self.prompt_tokens : -1][wanted]
+        total = total_loss(logits.float(), targets, self.smoothing)
+        return total / (torch.tensor(len(targets)) if items is None else items).clamp(min=1)
 
     def take_counts(self) -> tuple[int, int]:
         """Real tokens and examples trained on since the last call."""

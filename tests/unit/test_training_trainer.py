@@ -14,8 +14,9 @@ from trl import SFTConfig, SFTTrainer
 from lab.data.example import IGNORED, Example
 from lab.planning.schedule import schedule_curve
 from lab.spec import RunSpec, setting_at
-from lab.training import attention, build
-from lab.training.collate import FlatCollator, PaddedCollator
+from lab.training import attention, build, probe
+from lab.training.batches import UpdateCollator
+from lab.training.collate import PaddedCollator
 from lab.training.machine import Machine
 from lab.training.measure import Pace
 from lab.training.steps import course
@@ -49,8 +50,9 @@ def gradients(trainer: SFTTrainer, accumulation: int) -> tuple[float, dict[str, 
     trainer.create_optimizer()
     model = trainer.model.train()
     size = trainer.args.per_device_train_batch_size
-    rows = [trainer.train_dataset[i] for i in range(size * accumulation)]
-    batches = [trainer.data_collator(rows[i * size : (i + 1) * size]) for i in range(accumulation)]
+    accumulation = trainer.args.gradient_accumulation_steps if isinstance(trainer, LabTrainer) else accumulation
+    rows = [trainer.train_dataset[i] for i in range(min(size * accumulation, len(trainer.train_dataset)))]
+    batches = [trainer.data_collator(rows[i : i + size]) for i in range(0, len(rows), size)]
     items = trainer._get_num_items_in_batch(batches, torch.device("cpu"))
     trainer.current_gradient_accumulation_steps = accumulation
     loss = sum(trainer.training_step(model, batch, items).item() for batch in batches)
@@ -77,7 +79,7 @@ def plain_trl(tiny_llama: Path, tmp_path: Path) -> SFTTrainer:
     )
     model = build.load_base(str(tiny_llama))
     tokenizer = build.load_tokenizer(str(tiny_llama))
-    return SFTTrainer(model, config, train_dataset=dataset(examples()), processing_class=tokenizer)
+    return SFTTrainer(model, config, train_dataset=dataset(examples()).table(), processing_class=tokenizer)
 
 
 def test_without_padding_loss_and_gradients_are_those_of_plain_trl(
@@ -94,7 +96,7 @@ def test_without_padding_loss_and_gradients_are_those_of_plain_trl(
 def test_padded_batches_give_the_gradients_of_plain_trl_too(
     plain_trl: SFTTrainer, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "fits", lambda model, max_length: False)
+    monkeypatch.setattr(probe, "decide", lambda model, max_length, choices: False)
     ours = lab_trainer(tmp_path, tiny_llama, examples(), schedule__per_device_batch=8)
     assert ours.attention_name == "sdpa"
     assert far(gradients(ours, 1)[1], gradients(plain_trl, 1)[1]) < 1e-5
@@ -126,9 +128,7 @@ def test_gradient_checkpointing_changes_no_gradient(tiny_llama: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("scheduler", setting_at("schedule.scheduler").choices)
-def test_the_learning_rate_is_the_planned_one_at_every_step(
-    tiny_llama: Path, tmp_path: Path, scheduler: Any
-) -> None:
+def test_the_learning_rate_is_the_planned_one_at_every_step(tiny_llama: Path, tmp_path: Path, scheduler: Any) -> None:
     data = runs.write_questions(tmp_path / "questions.jsonl")
     changes = {"schedule__max_steps": 7, "schedule__warmup": 0.3, "evaluation__every_steps": 100}
     spec = runs.make_spec(tiny_llama, data, schedule__scheduler=scheduler, **changes)
@@ -162,11 +162,13 @@ def test_padding_is_masked_by_length_even_where_it_is_the_end_token() -> None:
 
 
 def test_a_flat_row_restarts_positions_and_never_predicts_across_a_boundary() -> None:
-    rows = [{"input_ids": [5, 6, 1], "labels": [5, 6, 1]}, {"input_ids": [7, 1], "labels": [7, 1]}]
-    batch = FlatCollator()(rows)
+    rows = [{"input_ids": [5, 6, 1], "labels": [IGNORED, 6, 1]}, {"input_ids": [7, 1], "labels": [IGNORED, 1]}]
+    (batch,) = UpdateCollator(8)(rows)["passes"]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1]]
     assert batch["cu_seq_lens_q"].tolist() == [0, 3, 5]
     assert batch["labels"].tolist() == [[IGNORED, 6, 1, IGNORED, 1]]
+    assert batch["predicts"].tolist() == [0, 1, 3]
+    assert batch["targets"].tolist() == [6, 1, 1]
 
 
 def test_an_example_in_a_flat_row_gets_the_logits_that_it_has_alone(tiny_llama: Path) -> None:
@@ -188,16 +190,16 @@ def test_flat_attention_without_boundaries_is_refused(tiny_llama: Path) -> None:
 
 def test_a_model_with_a_short_window_is_padded_instead(tiny_llama: Path) -> None:
     model = build.load_base(str(tiny_llama))
-    assert attention.fits(model, 64)
+    assert probe.fits(model, 64)
     model.config.sliding_window = 32
-    assert not attention.fits(model, 64)
+    assert not probe.fits(model, 64)
 
 
 def test_a_gpt2_takes_flat_rows_too() -> None:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64)
-    assert attention.fits(GPT2LMHeadModel(config), 64)
+    assert probe.fits(GPT2LMHeadModel(config), 64)
 
 
 def test_examples_without_a_trained_token_never_reach_the_training() -> None:
@@ -228,6 +230,6 @@ def test_the_steps_of_epochs_are_those_of_the_trainer(tiny_llama: Path, tmp_path
     )
     tokenizer = build.load_tokenizer(str(tiny_llama))
     trainer = SFTTrainer(
-        build.load_base(str(tiny_llama)), config, train_dataset=dataset(rows), processing_class=tokenizer
+        build.load_base(str(tiny_llama)), config, train_dataset=dataset(rows).table(), processing_class=tokenizer
     )
     assert trainer.set_initial_training_values(config, trainer.get_train_dataloader())[-1] == 5

@@ -15,9 +15,10 @@ from lab.models.location import locate
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.training import build, save
-from lab.training.choices import choose
+from lab.training.choices import choose, planned_gib
 from lab.training.evaluate import Evaluator
 from lab.training.measure import Pace
+from lab.training.memory_watch import MemoryWatch
 from lab.training.methods.adapters import adapt, lora_config, prompt_config
 from lab.training.steps import Course
 from lab.training.tasks.adapters import loaded_adapter
@@ -60,7 +61,8 @@ class CausalPlan(TaskPlan):
     def trainer(
         self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
     ) -> LabTrainer:
-        spec = self.spec
+        spec, choices = self.spec, choose(self.spec, self.machine)
+        planned = planned_gib(spec, self.machine, choices)
         return LabTrainer(
             model,
             arguments(spec, course, self.machine, checkpoints),
@@ -69,9 +71,9 @@ class CausalPlan(TaskPlan):
             self.machine,
             pace,
             adapt=None if spec.method.whole or isinstance(model, PeftModel) else self.adapted,
-            callbacks=callbacks,
+            callbacks=[*callbacks, MemoryWatch(self.events, self.machine.device, planned)],
             max_length=spec.data.max_length,
-            choices=choose(spec, self.machine),
+            choices=choices,
         )
 
     def adapted(self, model: PreTrainedModel) -> PeftModel:
@@ -84,4 +86,5 @@ class CausalPlan(TaskPlan):
         return adapt(model, lora_config(method, model, method.target_modules, task_type="CAUSAL_LM"), self.spec)
 
     def save(self, model: PreTrainedModel, final: Path) -> None:
-        save.save_final(model, self.tokenizer, self.spec.model.source, final, self.events)
+        source = self.spec.model
+        save.save_final(model, self.tokenizer, source.source, final, self.events, revision=source.revision)
