@@ -62,7 +62,12 @@ def test_everything_is_found_at_once(bert: Path) -> None:
                "schedule__warmup": 1.5}  # fmt: skip
     with pytest.raises(InputErrors) as found:
         check_run(runs.make_spec(bert, Path(data), **changes))
-    assert [problem.where for problem in found.value.problems] == ["schedule.warmup", "method.target_modules", data]
+    assert [problem.where for problem in found.value.problems] == [
+        "schedule.warmup",
+        "method.target_modules",
+        "method.rank",
+        data,
+    ]
 
 
 def test_positions_of_a_roberta_begin_behind_its_padding() -> None:
