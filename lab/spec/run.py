@@ -18,6 +18,7 @@ from lab.spec.parts import (
     MethodSpec,
     ModelSpec,
     Part,
+    PreferenceSpec,
     PreparationSpec,
     RegularisationSpec,
     ResourceSpec,
@@ -51,6 +52,9 @@ class RunSpec(Part):
     method: MethodSpec = setting(MethodSpec, N_("Method"), N_("How much of the model is trained."))
     data: DataSpec = setting(DataSpec, N_("Data"), N_("What the model learns from."))
     tasks: TasksSpec = setting(TasksSpec, N_("Tasks"), N_("What only tasks with labels need."))
+    preference: PreferenceSpec = setting(
+        PreferenceSpec, N_("Preference"), N_("How the model learns which of two answers is the better one.")
+    )
     preparation: PreparationSpec = setting(
         PreparationSpec, N_("Preparation"), N_("What happens to the rows between the file and the examples.")
     )

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from lab.errors import InputError, InputErrors
-from lab.spec.rules import data, later, method, schedule, speed, task
+from lab.spec.rules import data, later, method, preference, schedule, speed, task
 from lab.spec.run import RunSpec
 from lab.spec.settings import settings, unknown
 from lab.text import N_
 
-_RULES = (data, task, method, schedule, speed)
+_RULES = (data, task, preference, method, schedule, speed)
 
 
 def build(values: Mapping[str, Any]) -> RunSpec:

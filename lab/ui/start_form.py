@@ -22,6 +22,7 @@ GROUPS = {
     "data": N_("Data"),
     "preparation": N_("Preparation"),
     "tasks": N_("Tasks"),
+    "preference": N_("Preference"),
     "schedule": N_("Schedule"),
     "regularisation": N_("Regularisation"),
     "evaluation": N_("Evaluation"),

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from lab.data.features.item import Row
-from lab.data.features.labels import in_order
 from lab.data.hub import hub_source
 from lab.data.opening import dataset_source
 from lab.data.options import Options
 from lab.data.reading import read
 from lab.data.rendered import DUPLICATE, EMPTY_TEXT
 from lab.data.source import Source
-from lab.data.split import TEST, TRAIN, VALIDATION
+from lab.data.split import TEST, TRAIN, VALIDATION, assign, label_of
 from lab.errors import InputError
 from lab.runs.beforehand import wrong_kind
 from lab.runs.home import is_id
@@ -27,7 +25,12 @@ from lab.spec import RunSpec
 from lab.spec.rules.task import KINDS
 from lab.text import N_
 
-_ASKED = {"classification": "text", "token-classification": "tokens", "extractive-qa": "context"}
+_ASKED = {
+    "classification": "text",
+    "token-classification": "tokens",
+    "extractive-qa": "context",
+    "preference": "prompt",
+}
 
 
 @dataclass
@@ -54,7 +57,7 @@ class TaskRows:
 
 
 def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
-    """The rows of a run's data for a task (`classification`, `token-classification` or `extractive-qa`).
+    """The rows of a run's data for a task (`classification`, `token-classification`, `extractive-qa`, `preference`).
 
     Rows without their text and repeated rows are dropped; without validation rows of its own a share of the
     training rows is held out. Raises InputError for a source that cannot be used or holds rows of another kind.
@@ -104,34 +107,9 @@ def _clean(rows: Sequence[Row], kind: str, dropped: Counter[str]) -> list[Row]:
 
 
 def _parts(rows: Sequence[Row], kind: str, spec: RunSpec) -> list[str]:
-    """The part of each row: its own, else a share held out by a hash of its text; labels keep their shares."""
-    parts = [str(row.get("split") or TRAIN) for row in rows]
-    if VALIDATION in parts or spec.data.validation_share <= 0:
-        return parts
-    groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index, row in enumerate(rows):
-        if parts[index] == TRAIN:
-            # Rows about the same text stay together, or the answer of one would give away the other's.
-            groups[str(row["label"]) if kind == "classification" else ""][_text(row, kind)].append(index)
-    for label in in_order(groups):
-        for index in _held_out(groups[label], spec.data.validation_share, spec.seed):
-            parts[index] = VALIDATION
-    return parts
-
-
-def _held_out(groups: dict[str, list[int]], share: float, seed: int) -> list[int]:
-    total = sum(map(len, groups.values()))
-    wanted = min(max(1, round(total * share)), total - 1)
-    chosen: list[int] = []
-    for text in sorted(groups, key=lambda text: hashlib.sha256(f"{seed}\n{text}".encode()).digest()):
-        if len(chosen) + len(groups[text]) <= wanted:
-            chosen += groups[text]
-    return chosen
-
-
-def _text(row: Row, kind: str) -> str:
-    value: Any = row[_ASKED[kind]]
-    return " ".join(value) if isinstance(value, list) else str(value)
+    """The part of each row: its own, else a share held out, in which labels keep their shares."""
+    by = "stratified" if rows and label_of(rows[0], kind) is not None else "random"
+    return assign(rows, kind, share=spec.data.validation_share, seed=spec.seed, by=by)
 
 
 def _digest(row: Row) -> str:

@@ -7,6 +7,7 @@ from lab.spec.parts.evaluation import EvaluationSpec
 from lab.spec.parts.method import MethodSpec
 from lab.spec.parts.model import ModelSpec
 from lab.spec.parts.part import Part
+from lab.spec.parts.preference import PreferenceSpec
 from lab.spec.parts.preparation import PreparationSpec
 from lab.spec.parts.regularisation import RegularisationSpec
 from lab.spec.parts.resources import ResourceSpec
@@ -22,6 +23,7 @@ __all__ = [
     "MethodSpec",
     "ModelSpec",
     "Part",
+    "PreferenceSpec",
     "PreparationSpec",
     "RegularisationSpec",
     "ResourceSpec",

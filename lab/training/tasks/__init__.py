@@ -18,6 +18,10 @@ def plan_for(spec: RunSpec, directory: Path, events: EventWriter, machine: Machi
     from lab.training.tasks.questions import QuestionPlan
     from lab.training.tasks.tokens import TokenPlan
 
+    if spec.task == "preference":
+        from lab.training.preference import plan_class
+
+        return plan_class(spec)(spec, directory, events, machine)
     plans: dict[str, type[TaskPlan]] = {
         "causal-lm": CausalPlan,
         "classification": ClassificationPlan,

@@ -1,0 +1,171 @@
+"""DPO and KTO: the plan of a language model, with preferences in place of answers to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import PreTrainedModel, TrainerCallback
+from trl import DPOConfig, KTOConfig
+
+from lab.data.features.preference import Pair, PreferenceEncoder, Preferences, Single
+from lab.data.features.rows import TaskRows, open_rows
+from lab.errors import InputError
+from lab.runs.stopping import StopFlag
+from lab.spec import RunSpec
+from lab.text import N_
+from lab.training.measure import Pace
+from lab.training.methods import quantised
+from lab.training.preference import trainers
+from lab.training.preference.evaluator import PreferenceEvaluator
+from lab.training.preference.report import report
+from lab.training.steps import Course
+from lab.training.tasks.causal import CausalPlan
+from lab.training.tasks.labelled import chosen
+from lab.training.tensorboard import Board
+
+BALANCED = (1.0, 4 / 3)  # good answers' weight times number over the bad ones': KTO, arXiv:2402.01306, equation 8
+
+
+class PairPlan(CausalPlan):
+    """The preference method `dpo`: pairs of a better and a worse answer."""
+
+    score = "reward_accuracy"
+    paired = True
+    held_out_items: Sequence[Any] = ()
+    board: Board
+
+    def encode(self, spec: RunSpec) -> None:
+        self.spec = spec
+        rows = open_rows(spec, self.directory, "preference")
+        self.check_form(rows)
+        encoder = PreferenceEncoder(spec, self.tokenizer)
+        train = self.encoded(encoder, rows.train)
+        held_out = self.encoded(encoder, chosen(rows.validation, spec.evaluation.max_examples, spec.seed))
+        self.train, self.held_out_items = train.items, held_out.items
+        self.report = report(rows, train, held_out, encoder)
+        if cut := train.cut + held_out.cut:
+            template = N_("{count} answers are longer than {length} tokens with their prompt and were cut.")
+            self.events.note(template, count=cut, length=spec.data.max_length)
+
+    def check_form(self, rows: TaskRows) -> None:
+        """Raise InputError for rows that hold no pairs."""
+        if any("chosen" not in row for row in (*rows.train, *rows.validation)):
+            raise InputError(
+                N_("The rows hold single answers called good or bad, and {method} learns from pairs."),
+                where="preference.method",
+                next=N_("Set preference.method=kto."),
+                method=self.spec.preference.method,
+            )
+
+    def encoded(self, encoder: PreferenceEncoder, rows: Sequence[Any]) -> Preferences:
+        """Rows as the items of this method."""
+        return encoder.pairs(rows)
+
+    @property
+    def has_held_out(self) -> bool:
+        return bool(self.held_out_items)
+
+    def evaluator(self, board: Board, stop: StopFlag) -> PreferenceEvaluator:
+        self.board = board
+        return PreferenceEvaluator(self, board, stop)
+
+    def trainer(
+        self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
+    ) -> Any:
+        whole, goes_on = self.spec.method.whole, isinstance(model, PeftModel)
+        tuned = model if whole or goes_on else self.adapted(model)
+        with quantised.trained_weights_kept(tuned):
+            trainer = self.built(
+                course,
+                pace,
+                checkpoints,
+                model=tuned,
+                ref_model=trainers.frozen_copy(model) if whole else None,
+                processing_class=self.tokenizer,
+                callbacks=[trainers.Rewards(self.events, self.board), *callbacks],
+            )
+        self._settle_reference(trainer.model, goes_on)
+        return trainer
+
+    def built(self, course: Course, pace: Pace, checkpoints: Path, **given: Any) -> Any:
+        """TRL's trainer of this method."""
+        asked = self.spec.preference
+        own = {"beta": asked.beta, "loss_type": [asked.loss]}
+        return trainers.build(
+            trainers.PairTrainer,
+            self.machine,
+            pace,
+            args=trainers.configured(DPOConfig, self.spec, course, self.machine, checkpoints, **own),
+            train_dataset=trainers.pair_rows([one for one in self.train if isinstance(one, Pair)]),
+            data_collator=trainers.DataCollatorForPreference(pad_token_id=self.tokenizer.pad_token_id),
+            **given,
+        )
+
+    def _settle_reference(self, model: Any, goes_on: bool) -> None:
+        """TRL copies every adapter for reference; a new one needs none, because without it the model is the base."""
+        if not isinstance(model, PeftModel) or trainers.REFERENCE not in model.peft_config:
+            return
+        if not goes_on:
+            model.delete_adapter(trainers.REFERENCE)
+            return
+        for name, weight in model.named_parameters():
+            if f".{trainers.REFERENCE}." in name:
+                weight.requires_grad_(False)
+
+    def save(self, model: PreTrainedModel, final: Path) -> None:
+        if isinstance(model, PeftModel) and trainers.REFERENCE in model.peft_config:
+            model.delete_adapter(trainers.REFERENCE)
+        super().save(model, final)
+
+
+class KtoPlan(PairPlan):
+    """The preference method `kto`: single answers that somebody called good or bad; pairs give two of them."""
+
+    paired = False
+
+    def check_form(self, rows: TaskRows) -> None:
+        """Raise InputError when all answers are called the same; every form of row will do."""
+        told = {row.get("desired", "pair") for row in rows.train}
+        if told <= {True} or told <= {False}:
+            raise InputError(
+                N_("All training answers are called {label}, so there is nothing to prefer."),
+                where="data.source",
+                next=N_("Add answers of the other kind, or check which column holds the label."),
+                label="good" if told == {True} else "bad",
+            )
+
+    def encoded(self, encoder: PreferenceEncoder, rows: Sequence[Any]) -> Preferences:
+        return encoder.singles(rows)
+
+    def built(self, course: Course, pace: Pace, checkpoints: Path, **given: Any) -> Any:
+        asked = self.spec.preference
+        singles = [one for one in self.train if isinstance(one, Single)]
+        self._note_balance(singles)
+        own = {name: getattr(asked, name) for name in ("beta", "desirable_weight", "undesirable_weight")}
+        return trainers.build(
+            trainers.SingleTrainer,
+            self.machine,
+            pace,
+            args=trainers.configured(
+                KTOConfig, self.spec, course, self.machine, checkpoints, train_sampling_strategy="sequential", **own
+            ),
+            train_dataset=trainers.single_rows(singles),
+            data_collator=trainers.SwappedAnswers(pad_token_id=self.tokenizer.pad_token_id),
+            **given,
+        )
+
+    def _note_balance(self, singles: Sequence[Single]) -> None:
+        asked, good = self.spec.preference, sum(one.desired for one in singles)
+        bad = len(singles) - good
+        share = asked.desirable_weight * good / max(1e-9, asked.undesirable_weight * bad)
+        if bad and good and not BALANCED[0] * 0.75 <= share <= BALANCED[1]:
+            self.events.note(
+                N_("{good} good and {bad} bad answers do not balance: KTO advises desirable_weight={weight:.2g}."),
+                level="warning",
+                good=good,
+                bad=bad,
+                weight=asked.undesirable_weight * bad / good,
+            )
