@@ -19,6 +19,8 @@ _MARKS = (
 _WESTERN = frozenset("àâäæçéèêëîïôöœùûüÿñáíóúìòßãõåøÀÂÄÆÇÉÈÊËÎÏÔÖŒÙÛÜŸÑÁÍÓÚÃÕÅØ’‘“”„–—…€«»°·•\xa0§£©®™½¼²")
 _GUESSED = ("mac_roman", "cp1250", "cp1251", "koi8_r", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp850")
 LOOKED_AT = 64 * 2**10  # bytes, from the line that is no UTF-8
+_ODD_SHARE = 0.02  # of the letters beyond ASCII may be rare ones, such as a fraction or a name from elsewhere
+_BEYOND_ASCII_SHARE = 0.4  # of all letters; more is another alphabet, such as Cyrillic or Greek
 
 
 def marked(head: bytes) -> str:
@@ -33,13 +35,21 @@ def suggested(content: bytes) -> str:
     the rest is left to charset-normalizer. A suggestion only: nothing is ever read with it unless a person says so.
     """
     content = content[:LOOKED_AT]
-    try:
-        if {letter for letter in content.decode("cp1252") if letter > "\x7f"} <= _WESTERN:
-            return "cp1252"
-    except UnicodeDecodeError:
-        pass
+    if _is_western(content):
+        return "cp1252"
     from charset_normalizer import from_bytes
 
     best = from_bytes(content, cp_isolation=list(_GUESSED)).best()
     found = best.encoding.replace("_", "-").replace("shift-jis", "shift_jis") if best else ""
     return found if found in ENCODINGS else ""
+
+
+def _is_western(content: bytes) -> bool:
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    beyond = [letter for letter in text if letter > "\x7f"]
+    odd = sum(letter not in _WESTERN for letter in beyond)
+    letters, foreign = sum(map(str.isalpha, text)), sum(map(str.isalpha, beyond))
+    return odd <= _ODD_SHARE * len(beyond) and foreign <= max(2, _BEYOND_ASCII_SHARE * letters)
