@@ -43,7 +43,7 @@ def rows_of(path: str, model: str, count: int, length: int) -> list[dict[str, st
     return list(kept.values())
 
 
-def run(arm: str, python: str, arguments: list[str], limit_s: float) -> dict[str, Any]:
+def run(arm: str, python: str, arguments: list[str], limit_s: float, threads: int | None) -> dict[str, Any]:
     """One arm once; what it printed last, with the load of the machine and the CPU time of the process."""
     hidden = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_VERSION_CHECK": "1", "TQDM_DISABLE": "1"}
     before, load = os.times(), os.getloadavg()[0]
@@ -51,6 +51,8 @@ def run(arm: str, python: str, arguments: list[str], limit_s: float) -> dict[str
         environment = os.environ | hidden | {"HF_HOME": scratch + "/hf", "HF_DATASETS_CACHE": scratch + "/cache"}
         if arm != "lab":
             environment.pop("OMP_WAIT_POLICY", None)  # others get what they get when a person starts them
+        if threads:
+            environment["OMP_NUM_THREADS"] = str(threads)
         command = [python, str(HERE / "training_arms.py"), arm, *arguments, scratch]
         try:
             done = subprocess.run(  # noqa: S603  # this file's own arms
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="examples of an update")
     parser.add_argument("--length", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="the same number of threads for every arm; else each its own")
     parser.add_argument("--limit-s", type=float, default=3600)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -125,12 +128,13 @@ def main() -> None:
             rounds.append([])
             for arm in arms if number % 2 == 0 else arms[::-1]:
                 python = options.peer_python if arm == "llamafactory" else sys.executable
-                rounds[-1].append(run(arm, python, given, options.limit_s))
+                rounds[-1].append(run(arm, python, given, options.limit_s, options.threads))
                 print(json.dumps(rounds[-1][-1]), file=sys.stderr, flush=True)
     name = Path(options.model).name
     record = {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "model": name, "data": Path(options.data).name,
-        "rows": len(rows), "batch": options.batch, "length": options.length, "cpus": os.cpu_count(),
+        "rows": len(rows), "batch": options.batch, "length": options.length, "threads": options.threads,
+        "cpus": os.cpu_count(),
         "machine": platform.machine(), "rounds": rounds, "ratios": ratios(rounds),
     }  # fmt: skip
     options.results.parent.mkdir(exist_ok=True)
