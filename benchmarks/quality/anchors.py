@@ -54,8 +54,9 @@ def labelled(path: Path, text: int, label: int) -> list[Row]:
 
 
 def halves(rows: list[Row], share: float = 0.2) -> Split:
-    """Training and held-out rows; equal texts stay on one side."""
-    texts = sorted({row["text"] for row in rows})
+    """Training and held-out rows, each text once."""
+    rows = list({row["text"]: row for row in reversed(rows)}.values())  # the lab leaves repeated rows out, too
+    texts = sorted(row["text"] for row in rows)
     random.Random(0).shuffle(texts)
     held = set(texts[: round(share * len(texts))])
     return [row for row in rows if row["text"] not in held], [row for row in rows if row["text"] in held]

@@ -67,7 +67,7 @@ def test_a_task_is_learned(models: dict[str, Path], model: str, method: str, tas
     result = runs.train(run)
     held_out = summary_of(run)
     before, after = (held_out[which]["scores"][SCORE[task]] for which in ("base", "tuned"))
-    assert after["value"] >= 0.85 and after["value"] > before["value"] + 0.2
+    assert after["value"] >= (0.85 if method == "full" else 0.75) and after["value"] > before["value"] + 0.2
     assert after["low"] <= after["value"] <= after["high"]
     assert held_out["tuned"]["loss"] < held_out["base"]["loss"]
     assert result["final"]["scores"][SCORE[task]] == after["value"]
