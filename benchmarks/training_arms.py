@@ -173,7 +173,7 @@ def told(clock: Clock, lengths: list[int], batch: int, updates: int, threads: in
     return {
         "tokens_per_s": round(tokens / seconds, 1), "train_s": round(seconds, 3), "updates": updates,
         "examples": len(lengths), "tokens": sum(lengths), "startup_s": round(clock.first, 2), "threads": threads,
-        "first_loss": clock.losses[0], "last_loss": clock.losses[-1], "torch": version,
+        "first_loss": (clock.losses or [None])[0], "last_loss": (clock.losses or [None])[-1], "torch": version,
     }  # fmt: skip
 
 

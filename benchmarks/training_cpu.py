@@ -98,7 +98,7 @@ def table(name: str, rounds: list[list[dict[str, Any]]]) -> str:
         ratio = f"{told[arm]['median']} ({told[arm]['low']} to {told[arm]['high']})" if arm in told else ""
         one = good[0]
         lines.append(f"| {arm} | {speeds} | {ratio} | {one['examples']}, {one['updates']} | {one['threads']} "
-                     f"| {one['last_loss']:.3f} |")  # fmt: skip
+                     f"| {one['last_loss'] or float('nan'):.3f} |")  # fmt: skip
     return "\n".join(lines)
 
 
