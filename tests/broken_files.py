@@ -142,7 +142,7 @@ BROKEN = [
     Broken("latin1.csv", HEAD.encode() + "café,naïve\n".encode("latin-1"), "refuses", 2, "byte 0xe9 at position 4"),
     Broken("long.csv", HEAD + "q,a\nq,a,b\n", "refuses", 3, "3 cells, but there are 2 columns"),
     Broken("short.csv", "question,answer,tip\nq,a,t\nq,a\n", "refuses", 3, "2 cells, but there are 3 columns"),
-    Broken("few.csv", HEAD + "q,a\n" * 200 + "q\n", "warns", 202, "1 rows are left out: another number of cells"),
+    Broken("few.csv", HEAD + "q,a\n" * 200 + "q\n", "warns", 202, "1 row is left out: another number of cells"),
     Broken("cell.csv", HEAD + 'q,"' + "x" * 1_000_001 + '"\n', "refuses", 2, "1,000,000 characters"),
     Broken("nul.csv", HEAD + "q\0r,a\n", "refuses", 2, "NUL"),
     Broken("twice.csv", "answer,answer,question\n1,2,3\n", "refuses", 1, "Two columns are called answer"),
@@ -239,6 +239,6 @@ BROKEN = [
     Broken("latin1.zip", lambda: zipped(_PAIR | {"pos/2.txt": b"caf\xe9"}), "refuses", None, "not UTF-8: pos/2.txt"),
     Broken("one.zip", lambda: zipped({"pos/1.txt": "x"}), "refuses", None, "at least two classes"),
     Broken("table.zip", lambda: zipped({"data.csv": HEAD + "q,a\n"}), "refuses", None, "at least two classes"),
-    Broken("readme.zip", lambda: zipped(_PAIR | {"README": "x"}), "warns", None, "1 files are no text"),
+    Broken("readme.zip", lambda: zipped(_PAIR | {"README": "x"}), "warns", None, "1 file is no text"),
     Broken("cut.zip", lambda: zipped(_PAIR)[:-30], "refuses", None, "not a readable zip file"),
 ]

@@ -39,7 +39,9 @@ def _repetition(built: Built) -> Iterator[dict[str, Any]]:
     if "exact-duplicates" not in steps and built.steps.repeated:
         yield _one(
             "warning",
-            N_("{count} rows repeat an earlier one exactly and are kept; the step exact-duplicates drops them."),
+            N_("{count} row repeats an earlier one exactly and is kept; the step exact-duplicates drops it.")
+            if built.steps.repeated == 1
+            else N_("{count} rows repeat an earlier one exactly and are kept; the step exact-duplicates drops them."),
             count=built.steps.repeated,
         )
     if "missing" not in steps:
@@ -62,7 +64,11 @@ def _held_out(built: Built, shown: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield _one("warning", N_("No row is held out: nobody will see whether the model learns or remembers."))
     elif counts[VALIDATION] < FEW_HELD_OUT <= counts[TRAIN]:
         yield _one(
-            "info", N_("Only {count} rows are held out; below 100 a loss says little."), count=counts[VALIDATION]
+            "info",
+            N_("Only {count} row is held out; below 100 a loss says little.")
+            if counts[VALIDATION] == 1
+            else N_("Only {count} rows are held out; below 100 a loss says little."),
+            count=counts[VALIDATION],
         )
     if counts[VALIDATION] and not counts[TEST]:
         yield _one(
@@ -83,7 +89,9 @@ def _tokens(built: Built, shown: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if told["cut"]:
         yield _one(
             "warning",
-            N_("{count} rows are cut at {limit} tokens: the model never sees how they end."),
+            N_("{count} row is cut at {limit} tokens: the model never sees how it ends.")
+            if built.cut == 1
+            else N_("{count} rows are cut at {limit} tokens: the model never sees how they end."),
             count=built.cut,
             limit=built.options.max_length,
         )

@@ -23,14 +23,18 @@ def _values(result: Survey) -> None:
     mapping = result.found.mapping if result.found else {}
     for role, count in result.empty.items():
         table.tell(
-            N_("{count} rows have nothing in the column {column}; they are left out."),
+            N_("{count} row has nothing in the column {column}; it is left out.")
+            if count == 1
+            else N_("{count} rows have nothing in the column {column}; they are left out."),
             first[f"empty {role}"],
             count=count,
             column=mapping.get(role, role),
         )
     for role, count in result.placeholders.items():
         table.tell(
-            N_("{count} rows hold a word such as NULL or NA in the column {column}; it is kept as text."),
+            N_("{count} row holds a word such as NULL or NA in the column {column}; it is kept as text.")
+            if count == 1
+            else N_("{count} rows hold a word such as NULL or NA in the column {column}; it is kept as text."),
             first[f"placeholder {role}"],
             count=count,
             column=mapping.get(role, role),
@@ -40,9 +44,12 @@ def _values(result: Survey) -> None:
 def _rows(result: Survey) -> None:
     table, first = result.table, result.first
     for reason, count in result.dropped.items():
-        table.tell(N_("{count} rows are left out: {reason}."), first[reason], count=count, reason=reason)
+        out = N_("{count} row is left out: {reason}.") if count == 1 else N_("{count} rows are left out: {reason}.")
+        table.tell(out, first[reason], count=count, reason=reason)
     if result.repeated:
-        table.tell(N_("{count} rows repeat an earlier one exactly."), first["repeated"], count=result.repeated)
+        one = N_("{count} row repeats an earlier one exactly.")
+        many = N_("{count} rows repeat an earlier one exactly.")
+        table.tell(one if result.repeated == 1 else many, first["repeated"], count=result.repeated)
 
 
 def _columns(result: Survey) -> None:

@@ -12,18 +12,36 @@ from lab.ui import data_steps
 from lab.ui.format import duration, number
 from lab.ui.language import _, ngettext, say
 
-# The reasons of lab.data.rendered, as the second half of "12 rows ..." without the word rows.
+# Why rows are left out (`lab.data.rendered.REASONS` and the steps' own), as the second half of "12 rows ..." without
+# the word rows. A test asks for each.
 REASONS: dict[str, str] = {
     "empty answer": N_("without an answer"),
     "empty question": N_("without a question"),
     "empty text": N_("without text"),
+    "empty label": N_("without a label"),
     "duplicate": N_("repeating an earlier row"),
+    "near duplicate": N_("resembling an earlier row"),
     "too long": N_("longer than the maximum length"),
     "question too long": N_("whose question alone exceeds the maximum length"),
     "no assistant turn": N_("in which the assistant never speaks"),
     "unknown role": N_("with a role that is not known"),
+    "not a list of messages of text": N_("whose messages are not a list of texts with roles"),
+    "another number of cells than there are columns": N_("with another number of cells than there are columns"),
+    "another number of tags than words": N_("with another number of labels than words"),
+    "not a list of words with a tag each": N_("that are not a list of words with a label each"),
+    "answer not at its place in the context": N_("whose answer does not stand at its place in the context"),
+    "no answer, and not marked as impossible": N_("without an answer and not marked as impossible"),
+    "both answers are the same": N_("whose two answers are the same"),
+    "no two answers to one question": N_("that do not hold two answers to one question"),
     "contains a control token of the model": N_("containing a control token of the model"),
     "refused by the chat template": N_("refused by the chat template"),
+    "another language": N_("in another language"),
+    "too few characters": N_("with too few characters"),
+    "too many characters": N_("with too many characters"),
+    "personal data": N_("holding personal data"),
+    "broken characters repaired": N_("with broken letters repaired"),
+    "resembles a held-out row": N_("resembling a held-out row"),
+    "left out to balance the classes": N_("left out to balance the classes"),
 }
 
 

@@ -68,8 +68,21 @@ def _inspect(path: str, _changed: int, _size: int, said: dict[str, Any]) -> dict
 
 def reading_of(identifier: str) -> dict[str, str]:
     """How a person said that the file is to be read; what they left to the lab is not in it."""
-    chosen = {name: st.session_state.get(f"read-{identifier}-{name}", FOUND) for name in _CHOICES}
-    return {name: value for name, value in chosen.items() if value and value != FOUND}
+    return dict(st.session_state.get(_stored(identifier), {}))
+
+
+def _stored(identifier: str) -> str:
+    return f"reading-{identifier}"
+
+
+def _say(identifier: str, name: str, value: str) -> None:
+    """Keep what is said in the session itself: a form in a closed popover is not there to remember it."""
+    said = reading_of(identifier) | {name: value}
+    st.session_state[_stored(identifier)] = {one: code for one, code in said.items() if code and code != FOUND}
+
+
+def _chosen(identifier: str, name: str, key: str) -> None:
+    _say(identifier, name, str(st.session_state.get(key) or FOUND))
 
 
 def found_line(report: dict[str, Any], identifier: str, *, changeable: bool = True) -> None:
@@ -83,7 +96,7 @@ def found_line(report: dict[str, Any], identifier: str, *, changeable: bool = Tr
     if report.get("encoding"):
         mark = " " + _("with byte order mark") if report.get("bom") else ""
         parts.append(str(report["encoding"]).upper() + mark)
-    parts.append(_("{count} rows", count=number(report["rows"])))
+    parts.append(ngettext("{count} row", "{count} rows", int(report["rows"])))
     parts.append(ngettext("{count} column", "{count} columns", len(report["columns"])))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         st.markdown(" · ".join(parts), width="content")
@@ -101,12 +114,16 @@ def reading_form(identifier: str, format_found: str = "", only: tuple[str, ...] 
     for name, (label, choices) in _CHOICES.items():
         if not fits.get(name, True) or (only and name not in only):
             continue
+        options, said = [FOUND, *choices], reading_of(identifier).get(name, FOUND)
+        key = f"read-{identifier}-{name}-{'shown' if only else 'folded'}-{said}"  # drawn anew when it is said elsewhere
         st.selectbox(
             _(label),
-            [FOUND, *choices],
-            key=f"read-{identifier}-{name}",
+            options,
+            index=options.index(said) if said in options else 0,
+            key=key,
             format_func=word,
-            persist_state="session",
+            on_change=_chosen,
+            args=(identifier, name, key),
             help=_("cp1252 is what Windows programs write in Western Europe and America.")
             if name == "encoding"
             else None,
@@ -122,7 +139,8 @@ def refused(error: LabError, identifier: str) -> None:
             _("Read it as {encoding}", encoding=likely),
             icon=":material/check:",
             key="read-as-suggested",
-            on_click=lambda: st.session_state.update({f"read-{identifier}-encoding": likely}),
+            on_click=_say,
+            args=(identifier, "encoding", likely),
         )
     st.markdown(_("Is it written another way? Say how:"))
     with st.container(horizontal=True):
@@ -151,6 +169,9 @@ def problems(found_problems: list[dict[str, Any]], most: int = 5) -> None:
 
 
 def _problem(problem: dict[str, Any]) -> str:
+    values = dict(problem.get("values") or {})
+    if values.get("reason"):  # one of the lab's own words (`lab.data.rendered.REASONS`), not the file's
+        problem = problem | {"values": values | {"reason": _(str(values["reason"]))}}
     what = say(problem) if problem.get("template") else str(problem.get("what", ""))
     line = problem.get("line")
     return _("Line {line}: {what}", line=number(line), what=what) if line else what

@@ -95,6 +95,22 @@ def test_a_file_that_cannot_be_used_does_not_spoil_the_session(start_server, new
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+def test_a_french_excel_file_is_read_as_suggested_and_prepared_so(start_server, page, tmp_path):
+    server = start_server()
+    page.goto(server.url + "/data")
+    path = tmp_path / "questions.csv"
+    rows = "".join(f"Où est le numéro {at} ?;Il est là, à l’été {at}.\r\n" for at in range(30))
+    path.write_bytes(("Question;Réponse\r\n" + rows).encode("cp1252"))
+    page.locator('input[type="file"]').set_input_files(path)
+    page.get_by_role("button", name="Read it as cp1252").click()
+    expect(page.get_by_role("combobox", name="The rows are")).to_have_value("question and answer", timeout=MINUTES)
+    page.get_by_role("button", name="Prepare").click()
+    expect(page.get_by_text("Where the tokens go")).to_be_visible(timeout=2 * MINUTES)
+    identifier = page.url.split("dataset=")[1].split("&")[0]
+    rows_kept = (server.home / "datasets" / identifier / "rows.jsonl").read_text("utf-8")
+    assert "Il est là, à l’été" in rows_kept
+
+
 def test_a_refusal_of_the_lab_is_said_in_its_words(start_server, page, tmp_path):
     server = start_server()
     page.goto(server.url + "/data")

@@ -37,7 +37,7 @@ def test_the_answer_has_the_keys_that_other_programs_rely_on(tmp_path: Path):
     assert answer["mapping"] == {"question": "question", "answer": "answer"}
     assert answer["examples"] == [{"question": f"q{i}", "answer": f"a{i}"} for i in range(20)]
     assert [(problem["line"], problem["what"]) for problem in answer["problems"]] == [
-        (27, "1 rows have nothing in the column answer; they are left out.")
+        (27, "1 row has nothing in the column answer; it is left out.")
     ]
 
 

@@ -101,7 +101,9 @@ def _members(file: File, table: Table, infos: list[zipfile.ZipInfo]) -> list[_Me
         )
     if others:
         table.tell(
-            N_("{count} files are no text in the folder of a class and are left out: {names}."),
+            N_("{count} file is no text in the folder of a class and is left out: {names}.")
+            if len(others) == 1
+            else N_("{count} files are no text in the folder of a class and are left out: {names}."),
             None,
             count=len(others),
             names=", ".join(name[-60:] for name in others[:5]),

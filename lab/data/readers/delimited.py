@@ -172,7 +172,9 @@ def _rows(text: Text, table: Table, records: Iterable[tuple[int, list[str]]]) ->
         raise _ragged(text, *other, width, table.delimiter, ragged)
     if formulas:
         table.tell(
-            N_("{count} rows hold a cell that a spreadsheet would run as a formula; it is kept as text."),
+            N_("{count} row holds a cell that a spreadsheet would run as a formula; it is kept as text.")
+            if formulas == 1
+            else N_("{count} rows hold a cell that a spreadsheet would run as a formula; it is kept as text."),
             first,
             count=formulas,
         )
