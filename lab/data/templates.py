@@ -88,6 +88,8 @@ def free_prompt(question: str, *, template: str, kind: str, tokenizer: Tokenizer
             (Segment(free_chat_prompt(question, tokenizer), False),), question, "", own_specials=True
         )
     row_kind = "question-answer" if kind == "messages" else kind
+    if row_kind == "preference":  # its prompts stand as they are, or are conversations
+        row_kind = "prompt-completion" if template == "plain" else "question-answer"
     names = {"instruction": "instruction", "question-answer": "question", "prompt-completion": "prompt"}
     prompt, _ = _filled(template, row_kind, fields({names[row_kind]: question}, row_kind))
     return Rendered((Segment(prompt, False),), question, "")

@@ -17,8 +17,10 @@ from lab.training.comparison import Record
 from lab.training.save import TASK_FILE
 from lab.training.session import fitted
 from lab.training.tasks import plan_for
-from lab.training.tasks.evaluator import TaskEvaluator, write
 from lab.training.tensorboard import Board
+
+
+FINISHED = (TASK_FILE, "adapter_config.json", "config.json")  # one of them is in every finished `final/`
 
 
 class TaskComparer:
@@ -29,7 +31,7 @@ class TaskComparer:
 
     def __init__(self, run: RunDirectory, events: EventWriter, stop: StopFlag, rows: int) -> None:
         libraries.quiet()
-        if not (run.final_path / TASK_FILE).is_file():
+        if not any((run.final_path / name).is_file() for name in FINISHED):
             raise NotFoundError(
                 N_("This run has no finished model."),
                 where=str(run.final_path),
@@ -38,7 +40,9 @@ class TaskComparer:
         check_base(run)
         self.run, self.events, self.stop = run, events, stop
         most = max(rows, run.spec.evaluation.max_examples)
-        self.spec = with_overrides(run.spec, {"evaluation.max_examples": most, "evaluation.samples": 0})
+        self.spec = with_overrides(
+            run.spec, {"evaluation.max_examples": most, "evaluation.samples": 0, "evaluation.review_prompts": rows}
+        )
         self.machine = machine.choose(self.spec.resources)
         self.plan = plan_for(self.spec, run.path, events, self.machine)
         self.plan.load_tokenizer()
@@ -50,10 +54,7 @@ class TaskComparer:
     def tokenise(self, folder: Path) -> None:
         """The run's held-out rows; notes go to `folder`."""
         self.plan.encode(fitted(self.spec, self.model, self.events))
-        evaluator = self.plan.evaluator(Board(folder), self.stop)
-        if not isinstance(evaluator, TaskEvaluator):
-            raise TypeError("a task with labels has an evaluator of its own")
-        self.evaluator = evaluator
+        self.evaluator: Any = self.plan.evaluator(Board(folder), self.stop)
 
     def ask(self) -> None:
         """Scores of both models. Raises Interrupted when asked to stop."""
@@ -66,5 +67,5 @@ class TaskComparer:
     def write(self) -> dict[str, Record]:
         """Replace the comparison; returns the figures of both models."""
         for which, (figures, records) in self.found.items():
-            write(self.run.review_path, which, figures, records, self.spec.seed)
+            self.evaluator.keep(self.run.review_path, which, figures, records)
         return {which: figures for which, (figures, _) in self.found.items()}

@@ -45,7 +45,7 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
 
 def _comparer(run: RunDirectory, events: EventWriter, stop: StopFlag, prompts: int) -> Comparer | TaskComparer:
     # With these come torch, transformers and peft: seconds that belong to loading.
-    if run.spec.task in LABELLED:
+    if run.spec.task in (*LABELLED, "preference"):
         from lab.evaluation.tasks import TaskComparer
 
         return TaskComparer(run, events, stop, prompts)

@@ -29,7 +29,7 @@ from lab.models.safety import check_folder
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.spec import ModelSpec
-from lab.spec.rules.task import LABELLED
+from lab.spec.rules.task import speaks
 from lab.text import N_
 from lab.training.methods import dropout, quantised
 
@@ -121,9 +121,9 @@ def load_tuned(
             next=N_("Wait for its end, or resume it."),
         )
     run = RunDirectory(run_directory)
-    if run.spec.task in LABELLED:
+    if not speaks(run.spec):
         raise InputError(
-            N_("The model of this run gives labels, not text: its task is {task}."),
+            N_("The model of this run gives labels or scores, not text: its task is {task}."),
             where="run",
             next=N_("See its held-out rows in the review, or load {folder} with transformers."),
             task=run.spec.task,

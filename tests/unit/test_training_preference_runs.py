@@ -12,8 +12,12 @@ import pytest
 import task_runs as tasks
 import training_runs as runs
 
+from lab.data.templates import free_prompt
 from lab.errors import InputError, InputErrors
 from lab.runs.directory import RunDirectory
+from lab.runs.events import EventWriter
+from lab.runs.home import new_id, runs_folder
+from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec, check
 
 QUICK = {
@@ -188,6 +192,31 @@ def test_the_first_step_is_trls_own(tiny_llama: Path, tmp_path: Path) -> None:
     # The second step shows what the first one did.
     assert list(runs.series(run, "train_loss").values()) == pytest.approx([e["loss"] for e in log], abs=2e-5)
     assert list(runs.series(run, "grad_norm").values()) == pytest.approx([e["grad_norm"] for e in log], rel=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "method"), [("dpo", "lora"), ("dpo", "full"), ("kto", "lora"), ("reward", "lora")])
+def test_a_finished_run_is_scored_again_and_asked(tiny_llama: Path, kind: str, method: str, tmp_path: Path) -> None:
+    from lab.evaluation.worker import run as evaluate
+    from lab.serving.form import form_of
+    from lab.training.build import load_tuned
+
+    spec = spec_of(tiny_llama, method, kind, schedule__max_steps=20)
+    run = runs.make_run(runs_folder() / new_id(), spec)
+    runs.train(run)
+    before = summary(run)
+    job = runs.make_run(runs_folder() / new_id(), spec, kind="evaluate", parameters={"run": run.id, "prompts": 5})
+    found = evaluate(job, EventWriter(job, 1), StopFlag(), 1)["held_out"]
+    for which in ("base", "tuned"):
+        assert found[which]["scores"] == before[which]["scores"] and summary(run)[which] == found[which]
+        assert found[which]["margin"] == pytest.approx(before[which]["margin"], abs=1e-4)
+    if kind == "reward":
+        with pytest.raises(InputError, match="not text"):
+            load_tuned(run.path)
+        return
+    assert len((run.review_path / "tuned.jsonl").read_text().splitlines()) == 5
+    _, tokenizer = load_tuned(run.path)
+    template, row_kind = form_of(run, tokenizer, tmp_path)
+    assert free_prompt("What is it?", template=template, kind=row_kind, tokenizer=tokenizer).prompt == "What is it?"
 
 
 # --- what is wrong ---

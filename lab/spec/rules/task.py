@@ -19,6 +19,11 @@ KINDS: dict[str, tuple[str, ...]] = {
 LABELLED = ("classification", "token-classification", "extractive-qa", "multi-task")
 
 
+def speaks(spec: RunSpec) -> bool:
+    """Whether the model of a run generates text: a language model, not one with a head for labels or rewards."""
+    return spec.task not in LABELLED and not (spec.task == "preference" and spec.preference.method == "reward")
+
+
 def conflicts(spec: RunSpec) -> list[InputError]:
     """The contradictions, each with the way out."""
     found: list[InputError] = []

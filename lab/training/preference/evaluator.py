@@ -53,6 +53,16 @@ class PreferenceEvaluator(Evaluator):
         comparison.write(folder, which, told, records, self.questions)
         return told
 
+    def measure(self, model: Any) -> tuple[Record, list[Record]]:
+        """Figures with intervals and answers, without telling anybody; the first model asked is the reference."""
+        found = self._log_probabilities(model)
+        self.reference = found if self.reference is None else self.reference
+        return self._figures(model, self.questions, found, sure=True)
+
+    def keep(self, folder: Path, which: str, told: Record, records: list[Record]) -> None:
+        """Write what was measured into a run's `review/`."""
+        comparison.write(folder, which, told, records, self.questions)
+
     def during(self, model: Any, step: int) -> Record:
         few = replace(self.questions, prompts=min(self.samples, self.questions.prompts))
         return self._asked(model, few, step, self._log_probabilities(model), sure=False)[0]
@@ -60,10 +70,7 @@ class PreferenceEvaluator(Evaluator):
     def _asked(
         self, model: Any, questions: Questions, step: int, found: Array, *, sure: bool
     ) -> tuple[Record, list[Record]]:
-        with self.machine.inference():
-            spoken, records = comparison.measure(model, self.tokenizer, questions, lambda: self.stop.requested)
-        told = {**spoken, "task": "preference", "nll": spoken["loss"], **self.judged(found, sure=sure)}
-        told["perplexity"] = None  # the loss is not one of tokens
+        told, records = self._figures(model, questions, found, sure=sure)
         values = {
             "eval_loss": told["loss"],
             **{name: score["value"] for name, score in told["scores"].items()},
@@ -74,6 +81,13 @@ class PreferenceEvaluator(Evaluator):
         for record in records[: self.samples]:
             asked = (record["index"], record["prompt"], record["text"], record["stopped"], record["reference"])
             self.events.sample(step, *asked)
+        return told, records
+
+    def _figures(self, model: Any, questions: Questions, found: Array, *, sure: bool) -> tuple[Record, list[Record]]:
+        with self.machine.inference():
+            spoken, records = comparison.measure(model, self.tokenizer, questions, lambda: self.stop.requested)
+        told = {**spoken, "task": "preference", "nll": spoken["loss"], **self.judged(found, sure=sure)}
+        told["perplexity"] = None  # the loss is not one of tokens
         return told, records
 
     def judged(self, found: Array, *, sure: bool) -> Record:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import AutoModelForCausalLM, PreTrainedModel, TrainerCallback
 from trl import DPOConfig, KTOConfig
 
 from lab.data.features.preference import Pair, PreferenceEncoder, Preferences, Single
@@ -114,6 +115,13 @@ class PairPlan(CausalPlan):
         for name, weight in model.named_parameters():
             if f".{trainers.REFERENCE}." in name:
                 weight.requires_grad_(False)
+
+    def load_final(self, model: Any, final: Path) -> Any:
+        if self.spec.method.whole:
+            options = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
+            return AutoModelForCausalLM.from_pretrained(final, **options).to(self.machine.device).eval()
+        whole = model.unload() if isinstance(model, PeftModel) else model
+        return PeftModel.from_pretrained(whole, str(final), local_files_only=True).eval()
 
     def save(self, model: PreTrainedModel, final: Path) -> None:
         if isinstance(model, PeftModel) and trainers.REFERENCE in model.peft_config:

@@ -140,6 +140,10 @@ class RewardEvaluator:
         both = self._rewards(model)
         return self._figures(both, sure=True), self._records(both)
 
+    def keep(self, folder: Path, which: str, told: Record, records: list[Record]) -> None:
+        """Write what was measured into a run's `review/`."""
+        write(folder, which, told, records, self.plan.spec.seed)
+
     def _told(self, model: Any, step: int, *, sure: bool) -> tuple[Record, list[Record]]:
         both = self._rewards(model)
         told, records = self._figures(both, sure=sure), self._records(both)

@@ -47,6 +47,10 @@ class TaskEvaluator:
         found = {name: self._part(name, part, model, sure=True) for name, part in self.parts.items()}
         return joined(found)
 
+    def keep(self, folder: Path, which: str, figures: Record, records: list[Record]) -> None:
+        """Write what was measured into a run's `review/`."""
+        write(folder, which, figures, records, self.plan.spec.seed)
+
     def _score(self, model: Any, step: int, *, sure: bool) -> tuple[Record, list[Record]]:
         found = {name: self._part(name, part, model, sure=sure) for name, part in self.parts.items()}
         figures, records = joined(found)
