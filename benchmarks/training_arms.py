@@ -25,16 +25,16 @@ class Clock:
     """Wall seconds between the end of update FREE and the last one; mixed into a TrainerCallback of any version."""
 
     def __init__(self) -> None:
-        self.began = self.ended = self.first = 0.0
+        self.began = self.ended = self.first = self.cpu = self.cpu_ended = 0.0
         self.losses: list[float] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.first = time.monotonic() - BEGAN
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.ended = time.monotonic()
+        self.ended, self.cpu_ended = time.monotonic(), time.process_time()
         if state.global_step == FREE:
-            self.began = self.ended
+            self.began, self.cpu = self.ended, self.cpu_ended
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if logs and "loss" in logs:
@@ -172,6 +172,7 @@ def told(clock: Clock, lengths: list[int], batch: int, updates: int, threads: in
     tokens = counted(lengths, batch, updates)
     return {
         "tokens_per_s": round(tokens / seconds, 1), "train_s": round(seconds, 3), "updates": updates,
+        "train_cpu_s": round(clock.cpu_ended - clock.cpu, 3),
         "examples": len(lengths), "tokens": sum(lengths), "startup_s": round(clock.first, 2), "threads": threads,
         "first_loss": (clock.losses or [None])[0], "last_loss": (clock.losses or [None])[-1], "torch": version,
     }  # fmt: skip
