@@ -35,8 +35,6 @@ class Choices:
     checkpointing: bool = False
     activation_swap: bool = False
     fused_kernels: bool = False
-    low_precision_weights: bool = True
-    dequantise: bool = False
     async_input: bool = False
     compile: bool = False
     why: dict[str, str] = field(default_factory=dict)
@@ -68,8 +66,6 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
         checkpointing=checkpointing,
         activation_swap=speed.activation_swap,
         fused_kernels=speed.fused_kernels and cuda,
-        low_precision_weights=speed.low_precision_weights,
-        dequantise=speed.dequantise,
         async_input=speed.async_input and cuda,
         compile=speed.compile,
         why=why,

@@ -40,9 +40,6 @@ class SpeedSpec(Part):
         N_("Checkpointing when needed"),
         N_("Recompute activations when the memory plan says that the run would not fit otherwise."),
     )
-    low_precision_weights: bool = setting(
-        True, N_("Frozen weights in bf16"), N_("On a GPU that computes in bf16; trained weights stay in fp32.")
-    )
     activation_swap: bool = setting(
         True,
         N_("Fused GELU"),
@@ -51,28 +48,13 @@ class SpeedSpec(Part):
     fused_kernels: bool = setting(
         True, N_("Fused kernels"), N_("Norm, rope and SwiGLU of liger-kernel, on a GPU where it is installed.")
     )
-    dequantise: bool = setting(
-        True,
-        N_("Dequantise at load"),
-        N_("Weights rounded to NF4 are kept in bf16 when that fits: the same values without unpacking at each step."),
-    )
     async_input: bool = setting(
         True, N_("Input beside the training"), N_("Batches are made by another process while the GPU computes.")
-    )
-    cpu_products: bool = setting(
-        True,
-        N_("Faster products on a CPU"),
-        N_("Products in fp32 go through oneDNN; the error stays at 3e-7."),
     )
     compile: bool = setting(
         False,
         N_("Compile the blocks"),
         N_("torch.compile for the blocks of the model; minutes at the start, so only for long runs on a GPU."),
-    )
-    standby: bool = setting(
-        True,
-        N_("Warm worker"),
-        N_("Start in a worker that has already imported the libraries, where one is waiting."),
     )
 
 
