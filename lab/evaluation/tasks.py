@@ -19,7 +19,6 @@ from lab.training.session import fitted
 from lab.training.tasks import plan_for
 from lab.training.tensorboard import Board
 
-
 FINISHED = (TASK_FILE, "adapter_config.json", "config.json")  # one of them is in every finished `final/`
 
 

@@ -8,7 +8,7 @@ from lab.errors import InputError
 from lab.json_io import read_json
 from lab.models import ModelFacts
 from lab.models.architectures import Linear
-from lab.runs import registry
+from lab.runs import early_checks, registry
 from lab.runs.home import is_id
 from lab.spec import RunSpec, with_overrides
 from lab.spec.rules.task import KINDS
@@ -19,7 +19,7 @@ ADAPTERS = ("lora", "qlora")
 
 def problems(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
     """Everything that is wrong, each with the way out; nothing of what is not known. Raises NotFoundError."""
-    return [*_adapter(spec, facts), *_blocks(spec, facts), *_data(spec)]
+    return [*_adapter(spec, facts), *_blocks(spec, facts), *_data(spec), *early_checks.problems(spec, facts)]
 
 
 def wrong_kind(task: str, kind: str, source: str) -> InputError:

@@ -9,6 +9,8 @@ import streamlit as st
 from lab import spec as specs
 from lab.catalogue.recipes import recipes
 from lab.errors import InputError, LabError
+from lab.models import facts_of
+from lab.runs import beforehand
 from lab.spec import RunSpec, setting_at
 from lab.text import N_
 from lab.ui import draft, forms
@@ -109,12 +111,17 @@ def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
 
 
 def refused(spec: RunSpec) -> list[InputError]:
-    """What keeps the draft from running: contradictions and settings that this version does not run."""
+    """What keeps the draft from running: contradictions, what this version does not run, what model and data forbid."""
+    found: list[InputError] = []
     try:
         specs.check(spec)
-    except LabError as error:
-        return list(getattr(error, "problems", [error]))
-    return []
+    except InputError as error:
+        found += getattr(error, "problems", [error])
+    try:
+        found += beforehand.problems(spec, facts_of(spec.model.source))
+    except LabError:
+        return found  # a model or data set that is not there is told at its own field
+    return found
 
 
 def missing_step(spec: RunSpec, now: Estimate) -> str:
