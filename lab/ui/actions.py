@@ -34,6 +34,11 @@ def press_key(name: str) -> str:
     return key
 
 
+def pressed(name: str) -> None:
+    """Tell that the action `name` has succeeded."""
+    _succeeded(name)
+
+
 def _succeeded(name: str) -> None:
     keys = st.session_state["lab-press-keys"]
     keys[name] = (keys[name][0], time.monotonic())

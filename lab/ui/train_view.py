@@ -10,7 +10,7 @@ import streamlit as st
 from lab import spec as specs
 from lab.errors import LabError
 from lab.spec import RunSpec, setting_at
-from lab.ui import draft, forms, plan_findings, plan_view, sources, start_form
+from lab.ui import draft, find_lr_view, forms, plan_findings, plan_view, sources, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, error_parts
 from lab.ui.layout import card
@@ -42,6 +42,7 @@ def form(problems: Mapping[str, LabError]) -> None:
     forms.group(["method.name", length], problems=problems)
     forms.group(["schedule.learning_rate", "schedule.per_device_batch"], problems=problems)
     shown = (*BASIC, length)
+    find_lr_view.panel(draft.run_spec(), ready=not problems and not draft.wrong())
     start_form.expert((*shown, "data.examples") if draft.size_is_known() else shown, problems)
 
 
