@@ -33,6 +33,7 @@ from lab.spec.rules.task import speaks
 from lab.text import N_
 from lab.training.methods import dropout, quantised
 
+OF_THE_HEAD = ("num_labels", "id2label", "label2id", "problem_type")  # settings that a body has no use for
 # RoBERTa and its relatives count positions from behind the padding token's.
 AFTER_PADDING = ("roberta", "xlm-roberta", "camembert")
 
@@ -99,7 +100,8 @@ def load_headed(auto_class: Any, source: str, *, revision: str = "", **options: 
     inside = {name for name in model.state_dict() if name.startswith(prefix)}
     if len(missing & inside) > len(inside) / 2:
         # Some classes (Llama's for questions) name their body otherwise than the file does, and load none of it.
-        body, told = _loaded(AutoModel, location, revision, **how, dtype=options.get("dtype"))
+        of_body = {name: value for name, value in options.items() if name not in OF_THE_HEAD}
+        body, told = _loaded(AutoModel, location, revision, **how, **of_body)
         setattr(model, model.base_model_prefix, body)
         missing = (missing - inside) | {prefix + name for name in told["missing_keys"]}
     return model, {name.rpartition(".")[0] for name in missing}

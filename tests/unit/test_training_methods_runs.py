@@ -201,3 +201,20 @@ def test_an_adapter_goes_on_from_an_earlier_run(tiny_llama: Path, data: Path) ->
     before = json.loads((first.path / "result.json").read_text())["final"]["eval_loss"]
     assert result["final"]["eval_loss_before"] == pytest.approx(before, abs=1e-4)
     assert result["final"]["eval_loss"] < before
+
+
+@pytest.mark.parametrize(("which", "bits"), [("bert", "nf4"), ("llama", "8bit")])
+def test_a_task_with_labels_is_learned_on_a_quantized_body_with_a_whole_head(
+    which: str, bits: str, tiny_llama: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    model = tasks.build_tiny_bert(tmp_path / "bert") if which == "bert" else tiny_llama
+    source = Path(tasks.prepared(tasks.classification_rows(40), "classification", validation=8))
+    spec = runs.make_spec(
+        model, source, **STEPS, task="classification", method__name="qlora", model__quantization=bits
+    )  # fmt: skip
+    run, result = trained(tmp_path / "run", spec)
+    assert result["adapter"] and result["trainable"]["total"] > result["trainable"]["parameters"]
+    merged = AutoModelForSequenceClassification.from_pretrained(run.final_path / "merged")
+    assert not hasattr(merged.config, "quantization_config")

@@ -38,7 +38,7 @@ from lab.training.tasks.trainer import TaskTrainer
 from lab.training.tensorboard import Board
 
 # What transformers calls the layers of a head, which stay as they are when the body is quantized.
-HEADS = ("classifier", "score", "qa_outputs", "pooler", "lm_head")
+HEADS = ("classifier", "score", "qa_outputs", "pooler.dense", "lm_head")
 
 
 @dataclass
