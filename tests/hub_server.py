@@ -1,4 +1,4 @@
-"""A loopback server that speaks the part of the Hub's API that publishing and loading a model need.
+"""A loopback server that speaks the part of the Hub's API that publishing, models and data sets need.
 
 Both upload routes of the real client work: LFS (HF_HUB_DISABLE_XET=1), and Xet, the default, for which the
 server hands out a `local://` store that hf_xet reads and writes itself; client and server share a disk. There
@@ -29,6 +29,8 @@ __all__ = ["Account", "Hub", "serve"]
 WHEN = "2026-01-01T00:00:00.000Z"
 API = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(.*))?")
 LFS_BATCH = re.compile(r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch")
+DATA_API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|xet-read-token)/(.+))?")
+DATA_RESOLVE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 WRITES = ("preupload", "commit", "xet-write-token")
 
@@ -124,6 +126,10 @@ class Handler(BaseHTTPRequestHandler):
             self.lfs_batch()
         elif found := API.fullmatch(path):
             self.model_call(found[1], (found[2] or "").split("/"))
+        elif found := DATA_API.fullmatch(path):
+            self.data_call(found[1], found[2] or "revision", found[3] or "main")
+        elif found := DATA_RESOLVE.fullmatch(path):
+            self.data_file(found[1], found[2], found[3])
         elif found := RESOLVE.fullmatch(path):
             self.resolve(found[1], found[2], found[3])
         else:
@@ -192,6 +198,33 @@ class Handler(BaseHTTPRequestHandler):
         }
         self.answer(about | state | {"siblings": siblings, "createdAt": WHEN, "lastModified": WHEN})
 
+    def data_call(self, repo_id: str, call: str, place: str) -> None:
+        """What the Hub tells of a data set, its card included, or the files of a folder at a revision."""
+        repo = self.hub.data(repo_id, self.account)
+        if call == "xet-read-token":
+            return self.xet_token()
+        if call == "tree":
+            revision, _, folder = place.partition("/")
+            return self.tree(repo.at(revision)[1], folder)
+        sha, files = repo.at(place)
+        about = {"_id": "0" * 24, "id": repo_id, "author": repo_id.split("/")[0], "sha": sha, "cardData": repo.card}
+        state: dict[str, Any] = {
+            "private": repo.private,
+            "gated": repo.gated or False,
+            "disabled": False,
+            "tags": [],
+            "downloads": 0,
+        }
+        siblings = [{"rfilename": path} | _details(blob, "blobId") for path, blob in sorted(files.items())]
+        self.answer(about | state | {"siblings": siblings, "createdAt": WHEN, "lastModified": WHEN})
+
+    def data_file(self, repo_id: str, revision: str, path: str) -> None:
+        """One file of a data set; of a gated one only for who has an account here."""
+        repo = self.hub.data(repo_id, self.account)
+        if repo.gated and self.account is None:
+            raise Refusal(401, f"Access to dataset {repo_id} is restricted.", "GatedRepo")
+        self.send_file(f"datasets/{repo_id}", *repo.at(revision), path)
+
     def preupload(self, files: dict[str, Blob]) -> None:
         """Tell for each file how it is to be sent, and what is there already."""
         told = []
@@ -234,15 +267,18 @@ class Handler(BaseHTTPRequestHandler):
         self.answer([{"type": "file", "path": path} | _details(blob, "oid") for path, blob in inside.items()])
 
     def resolve(self, repo_id: str, revision: str, path: str) -> None:
-        """One file of a repository: its bytes, or where Xet has them."""
-        sha, files = self.hub.repo(repo_id, self.account).at(revision)
+        """One file of a model."""
+        self.send_file(f"models/{repo_id}", *self.hub.repo(repo_id, self.account).at(revision), path)
+
+    def send_file(self, name: str, sha: str, files: dict[str, Blob], path: str) -> None:
+        """The bytes of a file, or where Xet has them; `name` is models/ID or datasets/ID."""
         blob = files.get(path)
         if blob is None:
             raise Refusal(404, "Entry not found", "EntryNotFound")
         headers = {"X-Repo-Commit": sha, "ETag": f'"{blob.oid}"', "Accept-Ranges": "bytes"}
         headers |= {"X-Linked-Etag": f'"{blob.sha256 or blob.oid}"', "X-Linked-Size": str(blob.size)}
         if blob.xet:
-            route = f"{self.hub.base}/api/models/{repo_id}/xet-read-token/{sha}"
+            route = f"{self.hub.base}/api/{name}/xet-read-token/{sha}"
             headers |= {"X-Xet-Hash": blob.xet, "Link": f'<{route}>; rel="xet-auth"'}
             if self.command != "HEAD":
                 raise Refusal(501, "This file is in Xet storage and is read with hf_xet.")

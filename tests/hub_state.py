@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 LFS_ENDINGS = (".safetensors", ".bin", ".gguf", ".onnx", ".parquet", ".arrow", ".npz")
 LFS_SIZE = 10 * 2**20  # larger files are stored apart from the commit
@@ -59,12 +60,18 @@ class Blob:
 
 @dataclass
 class Repo:
-    """One model repository: its commits (id -> path -> blob), the branch `main`, and who may see it."""
+    """One repository: its commits (id -> path -> blob), the branch `main`, and who may see it.
+
+    Of a data set, `card` is the metadata of its card, `gated` is "auto" or "manual", and `refs` has other branches.
+    """
 
     private: bool
     main: str = ""
     commits: dict[str, dict[str, Blob]] = field(default_factory=dict)
     titles: list[str] = field(default_factory=list)
+    card: dict[str, Any] = field(default_factory=dict)
+    gated: str = ""
+    refs: dict[str, str] = field(default_factory=dict)
 
     def commit(self, files: dict[str, Blob], title: str) -> str:
         seed = json.dumps([self.main, title, sorted(files), time.time_ns()])
@@ -74,7 +81,7 @@ class Repo:
         return self.main
 
     def at(self, revision: str) -> tuple[str, dict[str, Blob]]:
-        sha = self.main if revision in ("main", "HEAD") else revision
+        sha = self.main if revision in ("main", "HEAD") else self.refs.get(revision, revision)
         if sha not in self.commits:
             raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return sha, self.commits[sha]
@@ -91,6 +98,7 @@ class Hub:
     root: Path
     accounts: dict[str, Account]
     repos: dict[str, Repo] = field(default_factory=dict)
+    data_sets: dict[str, Repo] = field(default_factory=dict)
     calls: list[tuple[str, str, int]] = field(default_factory=list)  # method, path, status
     faults: list[tuple[str, str, int, int]] = field(default_factory=list)  # method, pattern, status, times
     base: str = ""
@@ -126,17 +134,45 @@ class Hub:
         )
         return repo_id, True
 
+    def add_data(
+        self,
+        repo_id: str,
+        files: dict[str, bytes],
+        *,
+        ref: str = "main",
+        private: bool = False,
+        gated: str = "",
+        **card: Any,
+    ) -> str:
+        """A commit with these files in a data set, which is made if it is new; answers the commit's id."""
+        repo = self.data_sets.setdefault(repo_id, Repo(private, gated=gated))
+        repo.card |= card
+        main = repo.main
+        sha = repo.commit({path: Blob.small(data) for path, data in files.items()}, "data")
+        if ref != "main":
+            repo.refs[ref], repo.main = sha, main
+        return sha
+
+    def data(self, repo_id: str, account: Account | None) -> Repo:
+        """The data set as this account may see it."""
+        return self._seen(self.data_sets.get(repo_id), repo_id, account)
+
     def repo(self, repo_id: str, account: Account | None, *, write: bool = False) -> Repo:
         """The repository as this account may see it; what may not be seen does not exist."""
-        repo = self.repos.get(repo_id)
-        member = account is not None and repo_id.split("/")[0] in (account.name, *account.orgs)
-        if repo is None or (repo.private and not member):
-            raise Refusal(404 if account else 401, "Repository not found", "RepoNotFound")
-        if write and not member:
+        repo = self._seen(self.repos.get(repo_id), repo_id, account)
+        if write and not self._is_member(repo_id, account):
             raise Refusal(403, "Forbidden: pass `create_pr=1` as a query parameter to create a Pull Request")
         if write and account is not None and account.role == "read":
             raise Refusal(403, "Your token has no write permission")
         return repo
+
+    def _seen(self, repo: Repo | None, repo_id: str, account: Account | None) -> Repo:
+        if repo is None or (repo.private and not self._is_member(repo_id, account)):
+            raise Refusal(404 if account else 401, "Repository not found", "RepoNotFound")
+        return repo
+
+    def _is_member(self, repo_id: str, account: Account | None) -> bool:
+        return account is not None and repo_id.split("/")[0] in (account.name, *account.orgs)
 
     def lfs_path(self, sha256: str) -> Path:
         return self.root / "lfs" / sha256

@@ -17,6 +17,7 @@ from lab.models.facts import ModelFacts, facts_of
 from lab.models.location import locate
 from lab.models.safety import check_folder
 from lab.planning import Plan, plan
+from lab.planning.arithmetic import held_out_rows
 from lab.planning.verdicts import Verdict, too_large, too_long
 from lab.runs import beforehand, chain, registry
 from lab.runs.child import ask
@@ -136,7 +137,7 @@ def data_facts(spec: RunSpec) -> DataFacts:
     if kind not in KINDS[spec.task]:
         raise beforehand.wrong_kind(spec.task, str(kind), source)
     rows = int(report["rows"])
-    return DataFacts(max(1, rows - round(rows * spec.data.validation_share)))
+    return DataFacts(max(1, rows - held_out_rows(rows, spec.data.validation_share)))
 
 
 def _each_task(spec: RunSpec) -> list[RunSpec]:
@@ -149,11 +150,11 @@ def _each_task(spec: RunSpec) -> list[RunSpec]:
 
 
 def inspect(
-    path: str, *, mapping: Mapping[str, str] | None = None, kind: str = "", encoding: str = ""
+    path: str, *, mapping: Mapping[str, str] | None = None, kind: str = "", encoding: str = "", **reading: str
 ) -> dict[str, Any]:
     """What a throw-away process finds in a data file, told which column is which, its kind and its encoding.
 
-    Raises InputError for a file that cannot be used.
+    `reading` may say delimiter, quote, text_unit and format. Raises InputError for a file that cannot be used.
     """
     file = Path(path).expanduser()
     if not file.is_file():
@@ -163,7 +164,7 @@ def inspect(
             next=N_("Write a file (CSV, JSON, JSONL), a prepared data set's id, a Hub id, or `demo`."),
             path=path,
         )
-    said = {"mapping": dict(mapping or {}), "kind": kind, "encoding": encoding}
+    said = {"mapping": dict(mapping or {}), "kind": kind, "encoding": encoding} | reading
     try:
         return ask("lab.data.child", {"do": "inspect", "path": str(file.absolute())} | said)
     except InputError as error:

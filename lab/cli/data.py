@@ -26,7 +26,12 @@ def add(commands: Commands) -> None:
     inspect.add_argument("file", metavar="FILE", help="a file with rows, such as CSV, JSONL or Parquet")
     _add_reading_arguments(inspect)
     prepare = command(data, "prepare", "clean, split and measure a file, and keep it as a data set", prepare_file)
-    prepare.add_argument("file", metavar="FILE", help="a file with rows, such as CSV, JSONL or Parquet, or `demo`")
+    prepare.add_argument(
+        "file",
+        metavar="FILE",
+        help="a file with rows, such as CSV, JSONL or Parquet, `demo`, or a data set of the Hub: owner/name, "
+        "owner/name:configuration or owner/name@revision, with hub: before it where a file is called the same",
+    )
     prepare.add_argument("--name", default="", help="shown in lists; a name that is taken makes its next version")
     prepare.add_argument("--preset", default="", metavar="ID", help="a way of preparing data, such as document-001")
     prepare.add_argument(
@@ -40,6 +45,10 @@ def _add_reading_arguments(to: argparse.ArgumentParser) -> None:
     """How the file is to be read, where the lab guesses wrong."""
     to.add_argument("--kind", default="", help="what a row is, where the lab guesses wrong, such as question-answer")
     to.add_argument("--encoding", default="", help="such as cp1252, for a file that is neither UTF-8 nor UTF-16")
+    to.add_argument("--delimiter", default="", help="what stands between two cells, such as ; or tab")
+    to.add_argument("--quote", default="", help="what stands around a cell, such as ' or none")
+    to.add_argument("--text-unit", default="", help="what a row of a plain text is: paragraph, line or file")
+    to.add_argument("--format", default="", help="csv, tsv, json, jsonl, txt or conll, whatever the file's name says")
     add_set_argument(to)
 
 
@@ -94,7 +103,7 @@ def preparation(
     spec = specs.with_overrides(spec, specs.read_overrides(arguments.set))
     data, model = spec.data, spec.model.source
     folder = Path(model).expanduser()
-    source = {"demo": True} if file == "demo" else {"path": str(Path(file).expanduser().absolute())}
+    source = _source(file)
     name = getattr(arguments, "name", "")
     steps = spec.preparation.model_dump(mode="json")
     steps["replay_source"] = _rooted(steps["replay_source"])
@@ -102,6 +111,7 @@ def preparation(
         "name": f"{name} {phase}".strip() if name and phase else name,
         "kind": arguments.kind or None,
         "encoding": arguments.encoding or data.encoding or None,
+        **{name: getattr(arguments, name) or None for name in _READING},
         "mapping": dict(data.columns) or None,
         "template": data.template,
         "model": str(folder.absolute()) if model != "demo" and folder.is_dir() else model,
@@ -115,6 +125,16 @@ def preparation(
         "seed": spec.seed,
         "preparation": steps,
     }
+
+
+def _source(file: str) -> dict[str, Any]:
+    """What is to be prepared, as the request of a job names it."""
+    from lab.runs.network import hub_data
+
+    if file == "demo":
+        return {"demo": True}
+    on_hub = hub_data(file)
+    return {"hub": str(on_hub)} if on_hub else {"path": str(Path(file).expanduser().absolute())}
 
 
 def _prepared(arguments: argparse.Namespace, file: str, settings: dict[str, Any], phase: str) -> RunView:
@@ -156,8 +176,11 @@ def _shown(report: dict[str, Any]) -> str:
 
 
 _COUNTED = ("dropped", "added")
+_READING = ("delimiter", "quote", "text_unit", "format")
 
 
 def _said(parameters: dict[str, Any]) -> dict[str, Any]:
     """What a person says about the file, out of the parameters of a preparation."""
-    return {name: parameters[name] or empty for name, empty in (("mapping", {}), ("kind", ""), ("encoding", ""))}
+    return {"mapping": parameters["mapping"] or {}} | {
+        name: parameters[name] or "" for name in ("kind", "encoding", *_READING)
+    }

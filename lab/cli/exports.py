@@ -40,6 +40,7 @@ def export_spec(spec: RunSpec, format: str, out: str | None, output: Output) -> 
 def _looked_at(spec: RunSpec) -> tuple[DataFacts, str, dict[str, str] | None]:
     """How many rows there are, of which kind, and their columns; of the Hub's data sets nothing is known."""
     from lab.cli.checks import DataFacts, data_facts, inspect
+    from lab.planning.arithmetic import held_out_rows
     from lab.runs.home import is_id
     from lab.runs.network import is_data_on_hub
 
@@ -50,7 +51,7 @@ def _looked_at(spec: RunSpec) -> tuple[DataFacts, str, dict[str, str] | None]:
         return DataFacts(spec.data.examples), "", None
     report = inspect(source, mapping=spec.data.columns, encoding=spec.data.encoding)
     rows = int(report["rows"])
-    known = DataFacts(max(1, rows - round(rows * spec.data.validation_share)))
+    known = DataFacts(max(1, rows - held_out_rows(rows, spec.data.validation_share)))
     return known, str(report.get("kind") or ""), spec.data.columns or dict(report.get("mapping") or {})
 
 

@@ -1,6 +1,7 @@
 """How much of a file is read before it is refused; generous for text that a model can learn from."""
 
 FILE_BYTES = 2 * 2**30
+HUB_BYTES, HUB_FILES = 4 * 2**30, 200  # of a data set of the Hub, all files together
 JSON_BYTES = 2**30  # one JSON document has to be held as a whole; JSONL and CSV do not
 ROWS = 2_000_000
 COLUMNS = 500

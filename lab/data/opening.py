@@ -10,7 +10,6 @@ from lab.data.build import Built, build, encoder_of
 from lab.data.example import Prepared
 from lab.data.examples import Examples, RowsFile
 from lab.data.fingerprint import tokens_key
-from lab.data.hub import hub_source
 from lab.data.options import Options
 from lab.data.prepare import prepare
 from lab.data.progress import Listener, NotesOnly
@@ -31,9 +30,9 @@ from lab.text import N_
 def open_data(spec: RunSpec, directory: Path, events: Any = None, *, tokenizer: Tokenizer | None = None) -> Prepared:
     """The examples of a run: `data.source` is `demo`, the id of a prepared data set, a file, or a Hub id.
 
-    A file is read and prepared on the spot, with its report in `directory`/data. `events` hears notes only.
-    `tokenizer` saves loading the model's own a second time. Raises InputError for a source that cannot be
-    used and NotFoundError for a data set that does not exist.
+    What is not prepared yet is read and prepared on the spot, with its report in `directory`/data. `events` hears
+    notes only. `tokenizer` saves loading the model's own a second time. Raises InputError for a source that cannot
+    be used and NotFoundError for a data set that does not exist.
     """
     options, listener, name = Options.of_spec(spec), NotesOnly(events), spec.data.source
     tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
@@ -41,11 +40,11 @@ def open_data(spec: RunSpec, directory: Path, events: Any = None, *, tokenizer: 
         return _prepared(build(demo_source(), options, tokenizer, listener))
     if is_id(name):
         return open_dataset(name, options, tokenizer, listener)
-    if is_data_on_hub(name):
-        return _prepared(build(hub_source(name, options), options, tokenizer, listener))
     out = directory / "data"
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    built, _ = prepare(Path(name).expanduser(), options, out, listener, tokenizer=tokenizer)
+    hub = name if is_data_on_hub(name) else ""
+    path = None if hub else Path(name).expanduser()
+    built, _ = prepare(path, options, out, listener, hub=hub, tokenizer=tokenizer)
     return _prepared(built)
 
 

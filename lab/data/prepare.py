@@ -11,7 +11,7 @@ from typing import Any
 from lab.data.build import Built, build
 from lab.data.figures import classes, figures
 from lab.data.files import FORMATS
-from lab.data.hub import hub_source
+from lab.data.hub import read_hub
 from lab.data.lengths import lengths
 from lab.data.names import display_name
 from lab.data.options import Options
@@ -51,7 +51,7 @@ def prepare(
         if path:
             reading = read(path, options, out, name=name)
         else:
-            reading = Reading(hub_source(hub, options) if hub else demo_source())
+            reading = read_hub(hub, options, out, events, stop) if hub else Reading(demo_source())
         tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
     built = build(reading.source, options, tokenizer, events, stop, folder=out)
     told = report(built, dataset, name=name, **(named or {}))
@@ -113,5 +113,6 @@ def _write(out: Path, built: Built, told: dict[str, Any], reading: Reading, toke
         "problems": reading.facts.get("problems", []),
         "format": reading.facts.get("format", "jsonl"),
         "encoding": reading.facts.get("encoding", "utf-8"),
+        "hub": reading.facts.get("hub"),
     }
     write_json(out / "dataset.json", told | record)

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.data.templates import as_messages
 from lab.errors import InputError
+from lab.planning.arithmetic import held_out_rows
 from lab.text import N_
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -39,8 +40,8 @@ def assign(
     parts = [str(row.get("split") or TRAIN) for row in rows]
     free = [index for index, part in enumerate(parts) if part == TRAIN]
     held_out = [
-        (VALIDATION, 0 if VALIDATION in parts else _wanted(len(free), share)),
-        (TEST, 0 if TEST in parts else _wanted(len(free), test_share)),
+        (VALIDATION, 0 if VALIDATION in parts else held_out_rows(len(free), share)),
+        (TEST, 0 if TEST in parts else held_out_rows(len(free), test_share)),
     ]
     strata = _strata(rows, kind, free, by, group_column) if any(wanted for _, wanted in held_out) else {}
     for part, wanted in held_out:
@@ -114,11 +115,6 @@ def _group(row: Row, column: str) -> str:
     """The row's group: `group`, where a reader keeps the value of the chosen column, or a field of the row itself."""
     value = row.get("group", row.get(column))
     return "" if value is None else str(value)
-
-
-def _wanted(rows: int, share: float) -> int:
-    """How many rows to hold out: at least one of two, and at least one stays for training."""
-    return min(max(1, math.ceil(rows * share)), rows - 1) if rows > 1 and share > 0 else 0
 
 
 def _quotas(strata: Mapping[str, Groups], wanted: int) -> dict[str, int]:

@@ -80,6 +80,16 @@ def split_shares(test: float, validation: float) -> list[float]:
     return [(1 - test) * (1 - validation), (1 - test) * validation, test]
 
 
+@formula(
+    "min(max(1, ceil(rows x share)), rows - 1); 0 of one row or without a share",
+    unit="rows",
+    source="scikit-learn train_test_split, which rounds up",
+)
+def held_out_rows(rows: int, share: float) -> int:
+    """Rows that a split holds out: one of two at least, and one stays for training. 24,899 rows, 0.2: 4,980."""
+    return min(max(1, math.ceil(rows * share)), rows - 1) if rows > 1 and share > 0 else 0
+
+
 @formula("(rows / divisor) / (rows + rows / divisor)", unit="share", source="document 002 L646-652")
 def share_of_added_rows(divisor: float) -> float:
     """Share of the mixture that n / divisor added rows make up."""

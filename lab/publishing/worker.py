@@ -22,7 +22,7 @@ from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.home import is_id
-from lab.runs.network import is_data_on_hub
+from lab.runs.network import hub_data
 from lab.runs.registry import dataset
 from lab.runs.secret import fetch_secret
 from lab.runs.stopping import StopFlag
@@ -249,8 +249,8 @@ def _data(source: RunDirectory) -> dict[str, Any]:
     """What is known of the data: what the run reports, and the record of a prepared data set or file."""
     told = {name: value for name, value in ((source.result or {}).get("data") or {}).items() if value is not None}
     name = source.spec.data.source
-    if is_data_on_hub(name):
-        return told | {"hub": name}
+    if on_hub := hub_data(name):
+        return told | {"hub": on_hub.id}
     try:
         record = dataset(name) if is_id(name) else read_json(source.path / "data" / "dataset.json")
     except LabError:  # deleted since

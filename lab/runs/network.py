@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ from lab.runs.home import is_id
 if TYPE_CHECKING:
     from lab.spec import RunSpec
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_HUB_DATA = re.compile(
+    r"(?P<said>hub:)?(?P<id>(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9_][\w.-]*)(?::(?P<config>[^\s:@/]+))?"
+    r"(?:@(?P<revision>[\w.][\w./-]*))?"
+)
 _FILES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
 
 
@@ -36,11 +40,36 @@ def of_request(kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
     return _access(False)
 
 
+@dataclass(frozen=True)
+class HubData:
+    """A data set of the Hub: its id, one of its configurations and a revision, empty where none is named."""
+
+    id: str
+    config: str = ""
+    revision: str = ""
+
+    def __str__(self) -> str:
+        config, revision = self.config and f":{self.config}", self.revision and f"@{self.revision}"
+        return f"{self.id}{config}{revision}"
+
+
+def hub_data(source: str) -> HubData | None:
+    """The data set that `owner/name`, `owner/name:config` or `owner/name@revision` names; None for anything else.
+
+    After `hub:` nothing but a name of the Hub is meant, even where a file is called the same.
+    """
+    found = _HUB_DATA.fullmatch(source)
+    if found is None:
+        return None
+    other = source == "demo" or "/" not in found["id"] or source.lower().endswith(_FILES)
+    if not found["said"] and (other or Path(source).expanduser().exists()):
+        return None
+    return HubData(found["id"], found["config"] or "", found["revision"] or "")
+
+
 def is_data_on_hub(source: str) -> bool:
-    """Whether a data source is the Hub id of a data set rather than a file, a prepared data set or `demo`."""
-    if source == "demo" or is_id(source) or Path(source).expanduser().exists():
-        return False
-    return bool(_HUB_ID.fullmatch(source)) and not source.lower().endswith(_FILES)
+    """Whether a data source is the name of a data set of the Hub rather than a file, a prepared data set or `demo`."""
+    return hub_data(source) is not None
 
 
 def _access(on_hub: bool) -> dict[str, Any]:

@@ -61,8 +61,33 @@ def test_a_person_reads_tables_and_remarks(capsys: pytest.CaptureFixture[str], f
         assert part in printed
 
 
+@pytest.mark.parametrize(
+    ("content", "words", "found"),
+    [
+        ("question|answer\nWhat?|'A|B'\n", ("--delimiter", "pipe", "--quote", "'"), {"delimiter": "|", "quote": "'"}),
+        ("question,answer\nWhat?,Caf\xe9\n", ("--encoding", "latin-1"), {"encoding": "latin-1"}),
+        ("One.\nTwo.\n\nThree.\n", ("--format", "txt", "--text-unit", "line"), {"text_unit": "line", "rows": 3}),
+        ("One.\nTwo.\n\nThree.\n", ("--format", "txt"), {"text_unit": "paragraph", "rows": 2}),
+    ],
+)
+def test_a_person_says_how_a_file_is_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, words: tuple[str, ...], found: dict[str, Any]
+):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content.encode("latin-1"))
+    code, told = lab(capsys, "data", "inspect", str(path), *words)
+    assert code == 0
+    assert {name: told[name] for name in found} == found
+
+
+def test_what_cannot_be_said_of_a_file_is_refused(capsys: pytest.CaptureFixture[str], file: Path):
+    code, error = lab(capsys, "data", "inspect", str(file), "--delimiter", "abc")
+    assert (code, "delimiter" in error["error"]["message"]) == (2, True)
+
+
 def test_set_changes_what_a_preset_says_and_all_of_it_reaches_the_worker(file: Path):
-    said = argparse.Namespace(set=["preparation.max_characters=500", "seed=7"], kind="", encoding="", name="")
+    unsaid = dict.fromkeys(("kind", "encoding", "delimiter", "quote", "text_unit", "format", "name"), "")
+    said = argparse.Namespace(set=["preparation.max_characters=500", "seed=7"], **unsaid)
     settings = preset_of("document-001").settings()
     options = Options.of_request(preparation(said, str(file), settings))
     assert (options.preparation.steps, options.preparation.max_characters) == (["missing", "characters"], 500)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab.data.features.item import Row
-from lab.data.hub import hub_source
+from lab.data.hub import read_hub
 from lab.data.opening import dataset_source
 from lab.data.options import Options
 from lab.data.reading import read
@@ -85,10 +85,10 @@ def _source(spec: RunSpec, directory: Path, task: str) -> Source:
     name, options = spec.data.source, replace(Options.of_spec(spec), kind=task)
     if is_id(name):
         return dataset_source(name)
-    if is_data_on_hub(name):
-        return hub_source(name, options)
     out = directory / "data"
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_data_on_hub(name):
+        return read_hub(name, options, out).source
     return read(Path(name).expanduser(), options, out).source
 
 

@@ -1,7 +1,8 @@
 """The step language: rows in other languages than those that are wanted go.
 
-py3langid (a naive Bayes over byte n-grams, 139 languages, 4.6 MB in its wheel). Why not lingua: on 10,500 English and
-French rows as right (98.8 % against 98.5 % at more than 40 characters), 19 times slower, nine times the memory.
+py3langid (a naive Bayes over byte n-grams, 139 languages, 4.6 MB in its wheel). Why not lingua, on 10,500 English and
+French rows: as right (98.7 % against 98.5 % at 40 to 80 characters, 99.6 % against 99.8 % over 160), 19 times slower
+(26.2 s against 1.4 s), and a wheel of 96 MB.
 """
 
 from __future__ import annotations
