@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.data import limits
+from lab.data.handing import RowsOut
 from lab.data.survey import Survey, survey
 from lab.errors import InputError, LabError
+from lab.runs.patience import cpu_seconds
 from lab.text import N_
 
 # What a request may say about a file; what it does not say is found.
@@ -27,7 +29,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     writes = request.get("do") == "rows"
     _limit(resource.RLIMIT_AS, limits.MEMORY_BYTES)
-    _limit(resource.RLIMIT_CPU, limits.CPU_SECONDS)
+    _limit(resource.RLIMIT_CPU, cpu_seconds(request.get("path", "")), spare=2)
     _limit(resource.RLIMIT_FSIZE, 2 * limits.FILE_BYTES if writes else 0)
     try:
         answer = rows(request) if writes else inspect(request)
@@ -51,22 +53,16 @@ def inspect(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the canonical rows of the file at "path" to the new file "to", one JSON object a line.
+    """Write the canonical rows of the file at "path" to the new file "to", as `lab.data.handing` does.
 
     Answers what `inspect` does, without examples, and "has_split". Raises InputError.
     """
     descriptor = os.open(request["to"], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        found = survey(
-            request["path"],
-            **_said(request),
-            write=lambda row: _put(file, row),
-        )
+    with open(descriptor, "wb") as file:
+        out = RowsOut(file)
+        found = survey(request["path"], **_said(request), write=out.add)
+        out.close()
     return _described(found) | {"dropped": dict(found.dropped), "has_split": found.has_split}
-
-
-def _put(file: Any, row: dict[str, Any]) -> None:
-    file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _said(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,10 +101,11 @@ def _too_much(request: Mapping[str, Any]) -> InputError:
     )
 
 
-def _limit(what: int, value: int) -> None:
-    _, hard = resource.getrlimit(what)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+def _limit(what: int, value: int, spare: int = 0) -> None:
+    soft, hard = resource.getrlimit(what)
+    value = value if soft == resource.RLIM_INFINITY else min(value, soft)
+    most = value + spare if hard == resource.RLIM_INFINITY else min(value + spare, hard)
+    resource.setrlimit(what, (value, most))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from lab.data.rendered import DUPLICATE, EMPTY_ANSWER, EMPTY_LABEL, EMPTY_QUESTION, EMPTY_TEXT
@@ -34,10 +34,10 @@ def clean(rows: Iterable[Mapping[str, Any]], kind: str) -> tuple[list[dict[str, 
     """
     kept: list[dict[str, Any]] = []
     dropped: Counter[str] = Counter()
-    seen: set[bytes] = set()
+    seen: set[Hashable] = set()
     for row in rows:
         reason = missing(row, kind)
-        key = digest(row)
+        key = content(row)
         if reason is None and key in seen:
             reason = DUPLICATE
         if reason is None:
@@ -55,6 +55,14 @@ def digest(row: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:16]
 
 
+def content(row: Mapping[str, Any]) -> Hashable:
+    """What is equal for rows of equal content, as `digest` is: quicker for rows of texts, and as exact."""
+    items = [item for item in row.items() if item[0] not in _NO_CONTENT]
+    if all(type(value) is str for _, value in items):
+        return tuple(sorted(items))
+    return digest(row)
+
+
 def missing(row: Mapping[str, Any], kind: str) -> str | None:
     """Why a row of `kind` teaches nothing, or None."""
     if kind == "messages":
@@ -63,11 +71,16 @@ def missing(row: Mapping[str, Any], kind: str) -> str | None:
             return EMPTY_QUESTION
         return None if turns[-1]["content"].strip() or turns[-1].get("tool_calls") else EMPTY_ANSWER
     needed = _NEEDED["unpaired" if kind == "preference" and "completion" in row else kind]
-    return next((reason for name, reason in needed if _is_empty(row.get(name))), None)
+    for name, reason in needed:
+        if _is_empty(row.get(name)):
+            return reason
+    return None
 
 
 def _is_empty(value: Any) -> bool:
     """No text, no tokens, or no turns; of a conversation, a question without words."""
+    if isinstance(value, str):
+        return not value or value.isspace()
     if isinstance(value, list):
         asked = [turn for turn in value if isinstance(turn, dict) and turn["role"] == "user"]
         return not value or any(not turn["content"].strip() for turn in asked)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.data.clean import digest
+from lab.data.clean import content
 from lab.data.options import Options
 from lab.data.progress import Listener
 from lab.data.steps import run_steps
@@ -52,7 +52,7 @@ def clean_rows(
         steps.dropped.update(report.dropped)
         steps.duplicates += report.pairs
     if "exact-duplicates" not in preparation.steps:
-        steps.repeated = len(kept) - len({digest(row) for row in kept})
+        steps.repeated = len(kept) - len({content(row) for row in kept})
     return steps
 
 

@@ -6,8 +6,11 @@ import codecs
 import io
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from lab.data import limits
 from lab.data.encodings import LOOKED_AT, marked, suggested
@@ -33,6 +36,7 @@ FORMATS = {
     ".zip": "zip",
 }
 _ALLOWED = N_("Allowed: .csv, .tsv, .json, .jsonl, .parquet, .txt, .md, .conll, .conllu, .iob, and .zip of folders.")
+_BLOCK = 2**18  # bytes that are decoded at once
 _MAGIC = {"parquet": b"PAR1", "zip": b"PK"}
 
 
@@ -60,38 +64,55 @@ class Text(File):
 
     def lines(self) -> Iterator[str]:
         """Its physical lines, with their ends. Raises InputError for the first line that is no text."""
-        wide = self.encoding.startswith(("utf-16", "utf-32"))
-        source = self._wide_lines() if wide else self._lines_by_byte()
-        for number, line in enumerate(source, 1):
-            if len(line) > limits.LINE_CHARACTERS:
-                raise self.refusal(
-                    N_("Line {line} is longer than {limit:,} characters."),
-                    number,
-                    next=N_("Split the row."),
-                    limit=limits.LINE_CHARACTERS,
-                )
-            if "\0" in line:
-                raise self.refusal(
-                    N_("Line {line} contains a NUL character, which is not text."),
-                    number,
-                    next=N_("Save the file as UTF-8 text, without binary data."),
-                )
-            yield line
+        return chain.from_iterable(io.StringIO(block, newline="\n") for block in self.blocks())
 
-    def _lines_by_byte(self) -> Iterator[str]:
-        """Lines of an encoding in which a line ends with the byte 10 and nothing else has it."""
-        encoding = self.encoding.removesuffix("-sig")
+    def blocks(self) -> Iterator[str]:
+        """The same, some lines at once: a large file has millions of them."""
+        if self.encoding.startswith(("utf-16", "utf-32")):
+            for number, line in enumerate(self._wide_lines(), 1):
+                yield self._checked(number, line)
+            return
+        encoding, number = self.encoding.removesuffix("-sig"), 1
         with open(self.path, "rb") as file:
-            number = 0
-            while line := file.readline(4 * limits.LINE_CHARACTERS + 8):
-                number += 1
-                if number == 1 and encoding == "utf-8":
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                try:
-                    yield line.decode(encoding)
-                except UnicodeDecodeError as error:
-                    sample = line + file.read(LOOKED_AT)
-                    raise self._undecodable(number, line[error.start], error.start + 1, sample) from None
+            if encoding == "utf-8" and file.read(3) != b"\xef\xbb\xbf":
+                file.seek(0)
+            while block := file.read(_BLOCK):
+                block += file.readline(4 * limits.LINE_CHARACTERS + 8)
+                if b"\0" not in block and len(block) <= limits.LINE_CHARACTERS:
+                    with suppress(UnicodeDecodeError):
+                        yield block.decode(encoding)
+                        number += block.count(b"\n")
+                        continue
+                for line in self._lines_by_byte(block, file, encoding, number):
+                    yield line
+                    number += 1
+
+    def _lines_by_byte(self, block: bytes, file: BinaryIO, encoding: str, number: int) -> Iterator[str]:
+        """The lines of a block that is not as it should be, up to the one that is wrong; `file` goes on behind it."""
+        rest = io.BytesIO(block)
+        for at, line in enumerate(rest, number):
+            try:
+                text = line.decode(encoding)
+            except UnicodeDecodeError as error:
+                sample = line + (rest.read(LOOKED_AT) + file.read(LOOKED_AT))[:LOOKED_AT]
+                raise self._undecodable(at, line[error.start], error.start + 1, sample) from None
+            yield self._checked(at, text)
+
+    def _checked(self, number: int, line: str) -> str:
+        if len(line) > limits.LINE_CHARACTERS:
+            raise self.refusal(
+                N_("Line {line} is longer than {limit:,} characters."),
+                number,
+                next=N_("Split the row."),
+                limit=limits.LINE_CHARACTERS,
+            )
+        if "\0" in line:
+            raise self.refusal(
+                N_("Line {line} contains a NUL character, which is not text."),
+                number,
+                next=N_("Save the file as UTF-8 text, without binary data."),
+            )
+        return line
 
     def _wide_lines(self) -> Iterator[str]:
         """Lines of UTF-16 or UTF-32."""

@@ -165,7 +165,7 @@ def _joined(
     joined: Reading | None = None
     for path, place in paths.items():
         _check_stop(stop)
-        reading = read(place, options, folder, name=f"{wanted.id}/{path}")
+        reading = read(place, options, folder, name=f"{wanted.id}/{path}", go_on=lambda: _check_stop(stop))
         if found.files[path]:
             reading.source.rows = [row | {"split": found.files[path]} for row in reading.source.rows]
         joined = _added(joined, reading, str(wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -10,16 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
 
 import numpy as np
 
-from lab.data.example import IGNORED
+from lab.data.quick import Packed, packed_rows
 from lab.data.rendered import TOO_LONG, Rendered, Unrenderable
 from lab.data.templates import render
 from lab.data.texts import GENERATION, Row, plain_text
 from lab.data.tokenised import Block
-from lab.data.tokens import Dropped, Encoded, Encoder
+from lab.data.tokens import Dropped, Encoder
 
 CHUNK = 512  # rows that one thread takes at once
 
@@ -44,21 +45,26 @@ def measure(
 ) -> Iterator[Chunk]:
     """Measure all rows; chunks come in the order of the rows, and `tell` hears the number of rows done after each."""
     job = Job(rows, kind, template, encoder)
-    workers = min(processors(), 8)
-    done = 0
-    with _pool(job, workers) as pool:
-        waiting: deque[Future[Chunk]] = deque()
-        starts = iter(range(0, len(rows), CHUNK))
+    workers, done = min(processors(), 8), 0
+    for chunk in _chunks(job, workers, forks=_worth_forks(job, workers)):
+        done += len(chunk.reasons)
+        tell(done)
+        yield chunk
+
+
+def _chunks(job: Job, workers: int, *, forks: bool) -> Iterator[Chunk]:
+    starts = iter(range(0, len(job.rows), CHUNK))
+    if forks:  # the words that are met before the fork are known to all forks
+        yield from map(job.chunk, islice(starts, _BEFORE_FORK))
+    waiting: deque[Future[Chunk]] = deque()
+    with _pool(job, workers, forks=forks) as pool:
         try:
-            while True:
-                while len(waiting) < 2 * workers and (start := next(starts, None)) is not None:
-                    waiting.append(pool(start))
-                if not waiting:
-                    return
-                chunk = waiting.popleft().result()
-                done += len(chunk.reasons)
-                tell(done)
-                yield chunk
+            for start in starts:
+                waiting.append(pool(start))
+                if len(waiting) == 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
@@ -78,19 +84,23 @@ class Job:
         return _chunk(self.rows[start : start + CHUNK], self.kind, self.template, self.encoder)
 
 
+def _worth_forks(job: Job, workers: int) -> bool:
+    return len(job.rows) >= WORTH_FORKS and workers > 1 and not job.encoder.texts.threads_help and _CAN_FORK
+
+
 @contextmanager
-def _pool(job: Job, workers: int) -> Iterator[Callable[[int], Future[Chunk]]]:
+def _pool(job: Job, workers: int, *, forks: bool) -> Iterator[Callable[[int], Future[Chunk]]]:
     """What submits a chunk: to threads while the tokenizer's library works, to processes while Python does.
 
     The processes are forks: they have the rows without a copy of them. A few rows are not worth a fork.
     """
     global _shared
-    forks = len(job.rows) >= WORTH_FORKS and workers > 1 and not job.encoder.texts.threads_help and _CAN_FORK
     if not forks:
         with ThreadPoolExecutor(workers if job.encoder.texts.threads_help else 1) as threads:
             yield lambda start: threads.submit(job.chunk, start)
         return
     _shared = job
+    gc.freeze()  # a collection in a fork would write to, and so copy, every page
     try:
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as processes:
             try:
@@ -98,12 +108,14 @@ def _pool(job: Job, workers: int) -> Iterator[Callable[[int], Future[Chunk]]]:
             finally:
                 processes.shutdown(cancel_futures=True)
     finally:
+        gc.unfreeze()
         _shared = None
 
 
 _shared: Job | None = None  # what a fork finds
 _CAN_FORK = sys.platform == "linux"
 WORTH_FORKS = 10_000  # rows
+_BEFORE_FORK = 8  # chunks
 
 
 def _shared_chunk(start: int) -> Chunk:
@@ -121,7 +133,7 @@ def _chunk(rows: Sequence[Row], kind: str, template: str, encoder: Encoder) -> C
     if kind not in GENERATION:
         return _counted(rows, kind, encoder)
     rendered = [_rendered(row, kind, template, encoder) for row in rows]
-    results = iter(encoder.encode_all([one for one in rendered if isinstance(one, Rendered)]))
+    results = iter(packed_rows(encoder, [one for one in rendered if isinstance(one, Rendered)]))
     chunk, kept = Chunk(), []
     for one in rendered:
         result = next(results) if isinstance(one, Rendered) else Dropped(one)
@@ -129,7 +141,7 @@ def _chunk(rows: Sequence[Row], kind: str, template: str, encoder: Encoder) -> C
         chunk.tokens.append(result.length)
         size = sum(len(segment.text) for segment in one.segments) if isinstance(one, Rendered) else 0
         chunk.characters.append(size)
-        if isinstance(result, Encoded):
+        if isinstance(result, Packed):
             kept.append(result)
             chunk.cut += result.cut
     chunk.block = _block(kept)
@@ -143,13 +155,12 @@ def _rendered(row: Row, kind: str, template: str, encoder: Encoder) -> Rendered 
         return refusal.reason
 
 
-def _block(kept: Sequence[Encoded]) -> Block:
-    lengths = np.array([len(one.input_ids) for one in kept], dtype=np.int64)
-    ids: list[np.ndarray[Any, Any]] = [np.array(one.input_ids, dtype=np.int32) for one in kept]
-    labels = [np.array(one.labels, dtype=np.int32) for one in kept]
-    flat = np.concatenate(labels) if labels else np.zeros(0, np.int32)
+def _block(kept: Sequence[Packed]) -> Block:
+    ids = np.frombuffer(b"".join(one.ids for one in kept), np.int32)
+    trained = np.frombuffer(b"".join(one.trained for one in kept), np.bool_)
+    lengths = np.array([len(one.trained) for one in kept], dtype=np.int64)
     index = np.array([(one.n_prompt, one.segment, one.length) for one in kept], dtype=np.int32).reshape(-1, 3)
-    return Block(np.concatenate(ids) if ids else np.zeros(0, np.int32), flat != IGNORED, lengths, index)
+    return Block(ids, trained, lengths, index)
 
 
 def _counted(rows: Sequence[Row], kind: str, encoder: Encoder) -> Chunk:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from lab.data.hub import read_hub
 from lab.data.lengths import lengths
 from lab.data.names import display_name
 from lab.data.options import Options
-from lab.data.progress import Listener
+from lab.data.progress import Listener, Stopped
 from lab.data.reading import Reading, read
 from lab.data.report import preview, report
 from lab.data.source import demo_source
 from lab.data.tokenised import seal
 from lab.data.tokenizer import Tokenizer, load_tokenizer
+from lab.errors import InputError
 from lab.json_io import write_json
 from lab.runs import registry
 from lab.runs.home import datasets_folder, new_id
@@ -49,10 +51,10 @@ def prepare(
     name = display_name(name or (path.name if path else hub or "demo"))
     with events.phase("read"):
         if path:
-            reading = read(path, options, out, name=name)
+            reading, tokenizer = _read(path, options, out, name, tokenizer, stop)
         else:
             reading = read_hub(hub, options, out, events, stop) if hub else Reading(demo_source())
-        tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
+            tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
     built = build(reading.source, options, tokenizer, events, stop, folder=out)
     told = report(built, dataset, name=name, **(named or {}))
     _write(out, built, told, reading, tokenizer)
@@ -92,6 +94,25 @@ def prepare_dataset(
         shutil.rmtree(unfinished)
         raise
     return told
+
+
+def _read(
+    path: Path, options: Options, out: Path, name: str, tokenizer: Tokenizer | None, stop: Callable[[], bool] | None
+) -> tuple[Reading, Tokenizer]:
+    """The file's rows, and the tokenizer, which takes seconds to load while another process reads the file."""
+
+    def go_on() -> None:
+        if stop is not None and stop():
+            raise Stopped
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read, path, options, out, name=name, go_on=go_on)
+        try:
+            tokenizer = tokenizer or load_tokenizer(options.model, options.revision)
+        except InputError:
+            reading.result()  # what is wrong with the file comes first
+            raise
+        return reading.result(), tokenizer
 
 
 def _write(out: Path, built: Built, told: dict[str, Any], reading: Reading, tokenizer: Tokenizer) -> None:

@@ -1,16 +1,19 @@
-"""A person's file through the throw-away process: what comes back is JSONL that the lab itself wrote."""
+"""A person's file through the throw-away process: what comes back are rows that the lab itself wrote."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.data import limits
+from lab.data.handing import rows_in
 from lab.data.options import Options
-from lab.data.source import Source, read_jsonl
+from lab.data.source import Source
 from lab.runs.child import ask
+from lab.runs.patience import cpu_seconds, wall_seconds
 
 CHILD = "lab.data.child"
 
@@ -28,22 +31,28 @@ def inspect(path: str | Path, **said: Any) -> dict[str, Any]:
 
     Raises InputError for a file that cannot be used.
     """
-    return ask(CHILD, {"do": "inspect", "path": _absolute(path)} | said, timeout_s=limits.WALL_SECONDS)
+    request, most = {"do": "inspect", "path": _absolute(path)} | said, {"cpu_s": cpu_seconds(path)}
+    return ask(CHILD, request, timeout_s=wall_seconds(path), limits=most)
 
 
-def read(path: str | Path, options: Options, folder: Path, *, name: str = "") -> Reading:
-    """The canonical rows of a file; `folder` holds them for a moment. Raises InputError."""
-    written = folder / ".canonical.jsonl"
+def read(
+    path: str | Path, options: Options, folder: Path, *, name: str = "", go_on: Callable[[], None] = lambda: None
+) -> Reading:
+    """The canonical rows of a file; `folder` holds them for a moment.
+
+    `go_on` is called now and then; what it raises ends the reading. Raises InputError.
+    """
+    written = folder / ".canonical.rows"
     written.unlink(missing_ok=True)
     request = {"do": "rows", "path": _absolute(path), "to": str(written.absolute()), "name": name}
     said = {
         field: getattr(options, field) for field in ("kind", "encoding", "delimiter", "quote", "text_unit", "format")
     }
     said["mapping"] = options.columns
-    size = {"file": 2 * limits.FILE_BYTES}
+    most = {"file": 2 * limits.FILE_BYTES, "cpu_s": cpu_seconds(path)}
     try:
-        facts = ask(CHILD, request | said, timeout_s=limits.WALL_SECONDS, limits=size)
-        rows = list(read_jsonl(written))
+        facts = ask(CHILD, request | said, timeout_s=wall_seconds(path), limits=most, go_on=go_on)
+        rows = list(rows_in(written))
     finally:
         written.unlink(missing_ok=True)
     if not facts["has_split"]:

@@ -100,11 +100,13 @@ def _read(
     result: Survey, rows: Iterator[tuple[int, dict[str, Any]]], write: Callable[[dict[str, Any]], None] | None
 ) -> None:
     seen: set[int] = set()
+    of_any_sort = result.table.format in ("json", "jsonl")  # the values of other formats are of one
     for line, row in rows:
         result.rows += 1
         if len(result.examples) < limits.EXAMPLES:
             result.examples.append({name: shortened(value) for name, value in row.items()})
-        _note_sorts(result, row)
+        if of_any_sort:
+            _note_sorts(result, row)
         key = _key(row, result.table)
         if key in seen:
             result.repeated += 1
@@ -143,8 +145,6 @@ def _count_what_is_left_out(result: Survey) -> None:
 
 
 def _note_sorts(result: Survey, row: Mapping[str, Any]) -> None:
-    if result.table.format not in ("json", "jsonl"):
-        return  # of one sort by their format
     for column, value in row.items():
         if value is not None:
             result.sorts.setdefault(column, set()).add(_SORTS.get(type(value), "text"))
@@ -154,14 +154,15 @@ def _note_values(result: Survey, line: int, values: Mapping[str, Any]) -> None:
     if "split" in values:
         result.words.add(values["split"][:40] if len(result.words) < 20 else "...")
     if result.labels is not None:
-        result.labels.update(_labels(values))
+        if found := _labels(values):
+            result.labels.update(found)
         if len(result.labels) > limits.LABELS:
             result.labels = None
             result.first["labels"] = line
     for role, value in values.items():
         if not isinstance(value, str) or role in _MAY_BE_EMPTY:
             continue
-        if not value.strip():
+        if not value or value.isspace():
             result.empty[role] += 1
             result.first.setdefault(f"empty {role}", line)
         elif len(value) < 5 and value.strip().lower() in _NO_VALUE:

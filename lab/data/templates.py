@@ -69,14 +69,15 @@ def render(row: Mapping[str, Any], kind: str, template: str, tokenizer: Tokenize
     """
     if kind == "text":
         return Rendered((Segment(row["text"], True),), "", row["text"])
+    if template != "chat" and kind != "messages":
+        values = fields(row, kind)
+        prompt, completion = _filled(template, kind, values)
+        return Rendered((Segment(prompt, False), Segment(completion, True)), _asked(values), values["answer"])
     turns = as_messages(row, kind)
     question, reference = last_exchange(turns)
     if template == "chat":
         return Rendered(chat_segments(turns, tokenizer), question, reference, own_specials=True)
-    if kind == "messages":
-        return Rendered(_turn_by_turn(turns, template), question, reference)
-    prompt, completion = _filled(template, kind, fields(row, kind))
-    return Rendered((Segment(prompt, False), Segment(completion, True)), question, reference)
+    return Rendered(_turn_by_turn(turns, template), question, reference)
 
 
 def free_prompt(question: str, *, template: str, kind: str, tokenizer: Tokenizer) -> Rendered:
@@ -84,9 +85,7 @@ def free_prompt(question: str, *, template: str, kind: str, tokenizer: Tokenizer
     if kind == "text":
         return Rendered((Segment(question, False),), question, "")
     if template == "chat":
-        return Rendered(
-            (Segment(free_chat_prompt(question, tokenizer), False),), question, "", own_specials=True
-        )
+        return Rendered((Segment(free_chat_prompt(question, tokenizer), False),), question, "", own_specials=True)
     row_kind = "question-answer" if kind == "messages" else kind
     if row_kind == "preference":  # its prompts stand as they are, or are conversations
         row_kind = "prompt-completion" if template == "plain" else "question-answer"
@@ -108,14 +107,16 @@ def fields(row: Mapping[str, Any], kind: str) -> dict[str, str]:
     else:
         instruction = question = row.get("prompt", "")
         extra, context, answer = "", "", row.get("completion", "")
-    asked = {
+    return {
         "instruction": instruction,
         "input": extra,
         "question": question,
         "context": context,
         "prompt": question,
+        "output": answer,
+        "answer": answer,
+        "completion": answer,
     }
-    return asked | {"output": answer, "answer": answer, "completion": answer}
 
 
 def as_messages(row: Mapping[str, Any], kind: str) -> list[dict[str, str]]:
@@ -123,16 +124,24 @@ def as_messages(row: Mapping[str, Any], kind: str) -> list[dict[str, str]]:
     if kind == "messages":
         return list(row["messages"])
     values = fields(row, kind)
-    asked = values["question"]
-    if values["context"]:
-        asked = f"{values['context']}\n\n{asked}"
-    return [{"role": "user", "content": asked}, {"role": "assistant", "content": values["answer"]}]
+    return [{"role": "user", "content": _asked(values)}, {"role": "assistant", "content": values["answer"]}]
+
+
+def whole_text(row: Mapping[str, Any], kind: str, template: str, tokenizer: Tokenizer | None = None) -> str:
+    """The segments of the rendered row as one text. Raises `Unrenderable`."""
+    if template == "chat" or kind in ("messages", "text"):
+        return "".join(segment.text for segment in render(row, kind, template, tokenizer).segments)
+    return "".join(_filled(template, kind, fields(row, kind)))
 
 
 def last_exchange(turns: list[dict[str, str]]) -> tuple[str, str]:
     """What was last asked and what was answered: (question, reference)."""
     asked = [turn["content"] for turn in turns[:-1] if turn["role"] != "assistant"]
     return (asked[-1] if asked else ""), turns[-1]["content"]
+
+
+def _asked(values: Mapping[str, str]) -> str:
+    return f"{values['context']}\n\n{values['question']}" if values["context"] else values["question"]
 
 
 def _filled(template: str, kind: str, values: dict[str, str]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab.data.rendered import Unrenderable
-from lab.data.templates import render
+from lab.data.templates import whole_text
 from lab.data.tokenizer import Tokenizer
 
 Row = Mapping[str, Any]
@@ -22,7 +22,7 @@ def text_of(kind: str, template: str, tokenizer: Tokenizer) -> Callable[[Row], s
 
     def rendered(row: Row) -> str:
         try:
-            return "".join(segment.text for segment in render(row, kind, template, tokenizer).segments)
+            return whole_text(row, kind, template, tokenizer)
         except Unrenderable:  # it is counted where it is rendered to be trained on
             return plain_text(row, kind)
 

@@ -82,15 +82,15 @@ class Encoder:
 
     def prompt_ids(self, prompt: Rendered) -> list[int]:
         """The ids of a free prompt (see `lab.data.templates.free_prompt`), to generate from."""
-        segments = self._settled(prompt)
+        segments = self.settled(prompt)
         text = "".join(segment.text for segment in segments if not segment.trained)
-        return self._before(prompt) + self._ids([text], prompt.own_specials)[0]
+        return self.before(prompt) + self._ids([text], prompt.own_specials)[0]
 
     def encode_all(self, rows: Sequence[Rendered]) -> list[Encoded | Dropped]:
         """Ids and labels of every row, or why it is left out. All rows are of one template."""
         if not rows:
             return []
-        settled = [self._settled(row) for row in rows]
+        settled = [self.settled(row) for row in rows]
         texts = [text for segments in settled for text in _growing(segments)]
         ids = iter(self._ids(texts, rows[0].own_specials))
         return [
@@ -100,12 +100,12 @@ class Encoder:
 
     def example(self, row: Rendered, encoded: Encoded) -> Example:
         """The example that a training takes."""
-        segments = self._settled(row)
+        segments = self.settled(row)
         ids = encoded.input_ids
         prompt = "".join(segment.text for segment in segments[: encoded.segment])
         completion, reference, question = segments[encoded.segment].text, row.reference, row.question
         if encoded.segment == 0:  # plain text: its opening is the prompt
-            start = len(self._before(row))
+            start = len(self.before(row))
             prompt = question = self._decoded(ids[start : encoded.n_prompt])
             completion = reference = row.reference[len(prompt) :]
         return Example(prompt, completion, question, reference, ids, encoded.labels, encoded.n_prompt)
@@ -119,7 +119,7 @@ class Encoder:
         """
         if not row.reference.strip():
             return Dropped(EMPTY_ANSWER)
-        before = self._before(row)
+        before = self.before(row)
         ids: list[int] = []
         labels = [IGNORED] * len(before)
         starts: list[tuple[int, int]] = []
@@ -148,7 +148,7 @@ class Encoder:
             n_prompt = max(n_prompt, min(OPENING, len(ids) // 4), 1)
         return Encoded(ids, labels, n_prompt, segment, length)
 
-    def _settled(self, row: Rendered) -> tuple[Segment, ...]:
+    def settled(self, row: Rendered) -> tuple[Segment, ...]:
         """The segments with a blank before an answer given to the answer, for a tokenizer that joins them.
 
         GPT-2 and Llama write " Paris" as one token; a prompt that ends with a blank would force a rare pair
@@ -167,7 +167,8 @@ class Encoder:
             settled[-1] = Segment(settled[-1].text.removesuffix(" "), False)
         return tuple(settled)
 
-    def _before(self, row: Rendered) -> list[int]:
+    def before(self, row: Rendered) -> list[int]:
+        """The ids in front of its text."""
         return [] if row.own_specials else list(self.frame.before)
 
     def _ids(self, texts: list[str], own_specials: bool) -> list[list[int]]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import chain
 from typing import Any
 from unicodedata import category
+
+import numpy as np
 
 _BLANK = r" \t\n\r\f\v"
 # The patterns as tokenizer.json has them -> the same for ASCII texts, in Python's syntax.
@@ -44,17 +45,16 @@ def _python(pattern: str, others: list[str]) -> re.Pattern[str]:
     return re.compile(pattern.replace(r"\s", f"[{_BLANK}]").replace(r"\S", f"[^{_BLANK}]"))
 
 
-class Words(dict[str, list[int]]):
-    """Word -> its ids, asked of the tokenizer when it is met for the first time."""
+class Words(dict[str, bytes]):
+    """Word -> its ids (int32, one after the other), asked of the tokenizer when it is met for the first time."""
 
     def __init__(self, backend: Any, pattern: str, added: list[str]) -> None:
         super().__init__()
         self.backend, self.added = backend, added
         self.split_ascii, self.split = _python(pattern, []).findall, _python(pattern, _SAFE).findall
 
-    def __missing__(self, word: str) -> list[int]:
-        ids: list[int] = self.backend.encode(word, add_special_tokens=False).ids
-        self[word] = ids
+    def __missing__(self, word: str) -> bytes:
+        self[word] = ids = np.array(self.backend.encode(word, add_special_tokens=False).ids, np.int32).tobytes()
         return ids
 
     def knows(self, text: str) -> bool:
@@ -65,21 +65,26 @@ class Words(dict[str, list[int]]):
 
     def ids(self, text: str) -> list[int]:
         """The ids of a text that it `knows`."""
+        return list(memoryview(self.packed(text)).cast("i"))
+
+    def packed(self, text: str) -> bytes:
+        """The same, as int32."""
         if len(self) > _REMEMBERED:
             self.clear()
         words = self.split_ascii(text) if text.isascii() else self.split(text)
-        return list(chain.from_iterable(map(self.__getitem__, words)))
+        return b"".join(map(self.__getitem__, words))
 
 
 def words_of(backend: Any) -> Words | None:
     """The words of a tokenizer whose control tokens are plain characters; None for one that works differently."""
-    told = json.loads(backend.to_str())
-    if told["normalizer"] or told["model"]["type"] != "BPE" or told["model"].get("dropout"):
+    model, pre = backend.model, backend.pre_tokenizer
+    if backend.normalizer is not None or type(model).__name__ != "BPE" or model.dropout or pre is None:
         return None
-    pattern = _pattern(told["pre_tokenizer"] or {})
+    pattern = _pattern(json.loads(pre.__getstate__()))  # of the whole tokenizer it would be all merges as JSON
     if pattern is None:
         return None
-    return Words(backend, pattern, [one["content"] for one in told["added_tokens"] if not one["special"]])
+    added = backend.get_added_tokens_decoder().values()
+    return Words(backend, pattern, [one.content for one in added if not one.special])
 
 
 def _pattern(told: dict[str, Any]) -> str | None:

@@ -8,7 +8,8 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab.errors import InputError, LabError, from_dict
@@ -21,14 +22,23 @@ DEFAULT_LIMITS: dict[str, int] = {"memory": 3 * 2**30, "cpu_s": 60, "file": 0}
 _RESOURCES = {"memory": resource.RLIMIT_AS, "cpu_s": resource.RLIMIT_CPU, "file": resource.RLIMIT_FSIZE}
 
 
+_LOOK_S = 0.1  # seconds between two looks at whether to go on
+
+
 def ask(
-    module: str, request: dict[str, Any], *, timeout_s: float = 120.0, limits: Mapping[str, int] | None = None
+    module: str,
+    request: dict[str, Any],
+    *,
+    timeout_s: float = 120.0,
+    limits: Mapping[str, int] | None = None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Run `python -m module` with the request as JSON on its input, and return the JSON object that it
     prints.
 
     `limits` may name memory (bytes), cpu_s (seconds) and file (bytes). An answer {"error": ...} is raised as
-    the error that it describes. Raises InputError when the process is killed or takes too long.
+    the error that it describes. Raises InputError when the process is killed or takes too long. `go_on` is called
+    ten times a second; what it raises ends the process.
     """
     process = subprocess.Popen(  # noqa: S603  # a constant command
         [sys.executable, "-m", module],
@@ -41,11 +51,15 @@ def ask(
     )
     try:
         _limit(process.pid, DEFAULT_LIMITS | dict(limits or {}))
-        output, complaint = process.communicate(json.dumps(request).encode(), timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise _unsafe(N_("The file took longer than {seconds:g} s to read."), seconds=timeout_s) from None
+        output, complaint = _answered(process, json.dumps(request).encode(), timeout_s, go_on)
     finally:
         _end(process)
+    if process.returncode == -signal.SIGXCPU:
+        raise InputError(
+            N_("Reading the file takes more than {seconds} s of processor time."),
+            next=N_("Split the file, or leave out the columns that the model does not learn from."),
+            seconds=(DEFAULT_LIMITS | dict(limits or {}))["cpu_s"],
+        )
     if process.returncode < 0:
         raise _unsafe(
             N_("The file could not be read safely: reading it was ended by signal {n}."),
@@ -54,11 +68,27 @@ def ask(
     return _answer(module, output, complaint)
 
 
+def _answered(
+    process: subprocess.Popen[bytes], request: bytes, timeout_s: float, go_on: Callable[[], None]
+) -> tuple[bytes, bytes]:
+    """What the process says and complains of."""
+    end, given = time.monotonic() + timeout_s, request or None
+    while True:
+        go_on()
+        try:
+            return process.communicate(given, timeout=_LOOK_S)
+        except subprocess.TimeoutExpired:
+            given = None  # it is on its way
+        if time.monotonic() > end:
+            raise _unsafe(N_("The file took longer than {seconds:g} s to read."), seconds=timeout_s)
+
+
 def _limit(pid: int, limits: Mapping[str, int]) -> None:
     # Set from outside while the child waits for its request: code between fork and exec is unsafe with
     # threads.
     for name, value in limits.items():
-        resource.prlimit(pid, _RESOURCES[name], (value, value))
+        # At the first limit the kernel says so by a signal of its own; two seconds later it only kills.
+        resource.prlimit(pid, _RESOURCES[name], (value, value + 2 * (name == "cpu_s")))
 
 
 def _answer(module: str, output: bytes, complaint: bytes) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from lab.data.files import Text
 
@@ -12,8 +14,10 @@ _PIECES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 def pieces(text: Text) -> Iterator[str]:
     """Lines that end with LF, CR LF or CR (old Mac programs), with their ends; nothing else ends a line."""
-    for line in text.lines():
-        if "\r" in line and not (line.endswith("\r\n") and line.count("\r") == 1):
-            yield from _PIECES.findall(line)
-        else:
-            yield line
+    return chain.from_iterable(map(_pieces, text.blocks()))
+
+
+def _pieces(block: str) -> Iterable[str]:
+    if "\r" in block and block.count("\r") != block.count("\r\n"):
+        return _PIECES.findall(block)
+    return io.StringIO(block, newline="\n")

