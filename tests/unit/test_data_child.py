@@ -16,6 +16,7 @@ from lab.data.options import Options
 from lab.data.reading import inspect, read
 from lab.errors import InputError
 from lab.runs.child import ask
+from lab.runs.patience import cpu_seconds, wall_seconds
 
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "datasets", "pandas", "pyarrow", "pydantic", "streamlit")
@@ -111,8 +112,20 @@ def test_a_reader_that_never_ends_is_ended_by_its_share_of_the_processor(tmp_pat
     path = tmp_path / "long.jsonl"
     path.write_text('{"question": "q", "answer": "a"}\n' * 1_500_000)
     request = {"do": "inspect", "path": str(path)}
-    with pytest.raises(InputError, match="could not be read safely"):
+    with pytest.raises(InputError, match="takes more than 1 s of processor time"):
         ask("lab.data.child", request, limits={"cpu_s": 1})
+
+
+def test_a_larger_file_may_take_longer_but_not_for_ever(tmp_path: Path):
+    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
+    small.touch()
+    with large.open("wb") as file:
+        file.truncate(2**30)  # a hole: nothing is written
+    assert cpu_seconds(small) == cpu_seconds(tmp_path / "none.csv") == 60
+    assert 200 < cpu_seconds(large) < 600
+    packed = large.rename(tmp_path / "large.zip")
+    assert cpu_seconds(packed) == 540
+    assert wall_seconds(packed) < 2 * 600
 
 
 def test_the_child_limits_itself_even_if_nobody_else_does(tmp_path: Path):
