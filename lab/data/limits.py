@@ -17,8 +17,6 @@ LABELS = 1000  # different ones; beyond, a column holds no labels
 
 # Of the process that reads: see `lab.runs.child.ask`.
 MEMORY_BYTES = 3 * 2**30
-CPU_SECONDS = 60
-WALL_SECONDS = 120.0
 
 EXAMPLES = 20  # rows shown by an inspection
 SAMPLE = 500  # rows looked at to find out which column is what

@@ -9,12 +9,12 @@ import streamlit as st
 
 from lab.errors import LabError
 from lab.runs.child import ask
+from lab.runs.patience import cpu_seconds, wall_seconds
 from lab.text import N_
 from lab.ui.format import number
 from lab.ui.language import _, ngettext, say
 from lab.ui.layout import error_card
 
-INSPECTION_SECONDS = 120.0
 FOUND = "found"  # the choice that leaves it to the lab
 
 # The reader's own lists (lab.data.said): the two wings share no code, so that a test compares them.
@@ -63,7 +63,7 @@ def inspect(path: Path, **said: Any) -> dict[str, Any]:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _inspect(path: str, _changed: int, _size: int, said: dict[str, Any]) -> dict[str, Any]:
     request = {"do": "inspect", "path": path, "lenient": True} | said
-    return ask("lab.data.child", request, timeout_s=INSPECTION_SECONDS)
+    return ask("lab.data.child", request, timeout_s=wall_seconds(path), limits={"cpu_s": cpu_seconds(path)})
 
 
 def reading_of(identifier: str) -> dict[str, str]:
