@@ -298,8 +298,9 @@ QUIET = [
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all browser tests; each test opens a context of its own in it."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # what a page may take on a machine that also trains; its own 5 s are too few
     path = chromium()
     if path is None:
         pytest.fail("No Chromium: install it, or name one with CHROMIUM=/path (make browser does both).")
