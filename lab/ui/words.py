@@ -51,6 +51,7 @@ METHODS = {
     "qlora": "QLoRA",
     "frozen": N_("frozen"),
     "progressive": N_("progressive"),
+    "prompt-tuning": N_("prompt tuning"),
 }
 
 

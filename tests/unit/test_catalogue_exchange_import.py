@@ -196,7 +196,7 @@ def test_clipping_at_infinity_is_no_clipping(value: str) -> None:
     ("line", "word"),
     [
         ("lr_scheduler_type: rex", "rex"),
-        ("optim: lion_32bit", "lion_32bit"),
+        ("optim: lomo", "lomo"),
         ("eval_steps: 0.2", "share"),
         ("lr_scheduler_kwargs: {num_cycles: 3}", "num_cycles"),
     ],

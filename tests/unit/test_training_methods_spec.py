@@ -88,3 +88,13 @@ def test_the_plan_counts_what_a_real_run_trained(tiny_llama: Path, values: dict[
     made = plan(spec, facts=facts, examples=10)
     assert made.trained_parameters == trained
     assert made.memory.gradients_gib == pytest.approx(4 * trained / 2**30)
+
+
+@pytest.mark.parametrize("form", ["trl-yaml", "axolotl", "llamafactory", "script"])
+def test_an_export_says_which_methods_it_leaves_out(form: str) -> None:
+    from lab.catalogue.exchange import export
+
+    values = {"method.dora": True, "schedule.layer_decay": 0.5, "schedule.optimizer": "lion"}
+    spec = with_overrides(RunSpec(), {"model.source": "gpt2", "data.source": "x.jsonl"} | values)
+    left_out = {one.path for one in export(spec, form, None).left_out}
+    assert {"method.dora", "schedule.layer_decay"} <= left_out

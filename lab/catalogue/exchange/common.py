@@ -10,18 +10,19 @@ from lab.planning import Plan
 from lab.planning.schedule import course_of, transformers_scheduler
 from lab.runs.home import is_id
 from lab.spec import RunSpec, difference
+from lab.spec.parts.schedule import OPTIMIZERS as OPTIMIZERS
 from lab.text import N_
 
-OPTIMIZERS = {
-    "adamw": "adamw_torch_fused",
-    "adamw-8bit": "adamw_bnb_8bit",
-    "paged-adamw-32bit": "paged_adamw_32bit",
-    "adafactor": "adafactor",
-    "sgd": "sgd",
-}
 # The parts of a spec that the exports write or speak about one by one.
 _LOOKED_AT = ("model", "method", "data", "preparation", "schedule", "regularisation", "evaluation", "checkpoints",
               "resources", "engine")  # fmt: skip
+# Settings of these parts that are the lab's own, or that no export writes.
+_OWN = (
+    "model.double_quantization", "model.dropout", "method.rslora", "method.dora", "method.init", "method.adapter",
+    "method.trainable_layers", "method.phases", "method.virtual_tokens", "method.prompt", "schedule.layer_decay",
+    "regularisation.class_weights", "regularisation.class_values", "regularisation.focal_gamma",
+    "regularisation.sampler", "regularisation.ewc_lambda", "regularisation.ewc_data", "regularisation.ewc_rows",
+)  # fmt: skip
 
 
 def title(spec: RunSpec) -> str:
@@ -62,7 +63,7 @@ def never_expressed(spec: RunSpec, tool: str) -> list[LeftOut]:
             LeftOut("task", N_("This export trains a causal language model; the task {task} is not in it."),
                     {"task": spec.task}),
         )  # fmt: skip
-    if spec.method.name in ("frozen", "progressive"):
+    if spec.method.name in ("frozen", "progressive", "prompt-tuning"):
         found.insert(
             0, LeftOut("method.name", N_("{tool} has no method {method}; this file trains all weights."),
                        {"tool": tool, "method": spec.method.name}),
@@ -95,11 +96,11 @@ def preparation(spec: RunSpec, tool: str) -> list[LeftOut]:
 
 
 def of_other_parts(spec: RunSpec, tool: str) -> list[LeftOut]:
-    """What was changed in a part of the spec that no export looks at."""
+    """What was changed in a part of the spec, or a setting of one, that no export looks at."""
     return [
         LeftOut(path, N_("{tool} is not told about this: it has no setting of the same meaning."), {"tool": tool})
         for path in difference(RunSpec(), spec)
-        if "." in path and path.partition(".")[0] not in _LOOKED_AT
+        if "." in path and (path.partition(".")[0] not in _LOOKED_AT or path in _OWN)
     ]
 
 

@@ -16,6 +16,7 @@ from lab.catalogue.exchange.places import Rows, forms, model_of
 from lab.planning import Plan
 from lab.presets import presets_dir
 from lab.spec import RunSpec
+from lab.spec.parts.schedule import PLAIN_OPTIMIZERS
 from lab.text import N_
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
@@ -48,7 +49,7 @@ def title(spec: RunSpec, left_out: list[LeftOut]) -> list[str]:
 
 def needed(spec: RunSpec) -> list[str]:
     """The packages that the script imports."""
-    eight = spec.model.quantization != "none" or spec.schedule.optimizer in ("adamw-8bit", "paged-adamw-32bit")
+    eight = spec.model.quantization != "none" or spec.schedule.optimizer not in PLAIN_OPTIMIZERS
     return [*PACKAGES, *(["bitsandbytes"] if eight else [])]
 
 
@@ -161,7 +162,7 @@ def _left_out(spec: RunSpec, rows: Rows) -> list[LeftOut]:
             LeftOut("task", N_("This export trains a causal language model; the task {task} is not in it."),
                     {"task": spec.task}),
         )  # fmt: skip
-    if spec.method.name in ("frozen", "progressive"):
+    if spec.method.name in ("frozen", "progressive", "prompt-tuning"):
         found.append(
             LeftOut("method.name", N_("{tool} has no method {method}; this file trains all weights."),
                     {"tool": "The script", "method": spec.method.name}),

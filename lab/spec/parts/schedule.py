@@ -8,6 +8,24 @@ from lab.spec.declare import setting
 from lab.spec.parts.part import Part
 from lab.text import N_
 
+# Names of the optimizers -> `TrainingArguments.optim` of transformers. All but the plain ones are bitsandbytes'.
+OPTIMIZERS = {
+    "adamw": "adamw_torch_fused",
+    "adamw-8bit": "adamw_bnb_8bit",
+    "paged-adamw-32bit": "paged_adamw_32bit",
+    "paged-adamw-8bit": "paged_adamw_8bit",
+    "adafactor": "adafactor",
+    "sgd": "sgd",
+    "adagrad": "adagrad",
+    "rmsprop": "rmsprop",
+    "lion": "lion_32bit",
+    "lion-8bit": "lion_8bit",
+    "paged-lion-8bit": "paged_lion_8bit",
+    "ademamix": "ademamix",
+    "ademamix-8bit": "ademamix_8bit",
+}
+PLAIN_OPTIMIZERS = ("adamw", "adafactor", "sgd", "adagrad", "rmsprop")
+
 
 class ScheduleSpec(Part):
     """How long, how fast and in what batches."""

@@ -8,40 +8,24 @@ from typing import Any
 import torch
 
 from lab.errors import InputError
+from lab.spec.parts.schedule import OPTIMIZERS, PLAIN_OPTIMIZERS
 from lab.text import N_
 from lab.training import libraries
 from lab.training.methods.depth import depths
 
-# Names of the spec -> `TrainingArguments.optim`. Those with bnb behind them are bitsandbytes'.
-NAMES = {
-    "adamw": "adamw_torch_fused",
-    "adamw-8bit": "adamw_bnb_8bit",
-    "paged-adamw-32bit": "paged_adamw_32bit",
-    "paged-adamw-8bit": "paged_adamw_8bit",
-    "adafactor": "adafactor",
-    "sgd": "sgd",
-    "adagrad": "adagrad",
-    "rmsprop": "rmsprop",
-    "lion": "lion_32bit",
-    "lion-8bit": "lion_8bit",
-    "paged-lion-8bit": "paged_lion_8bit",
-    "ademamix": "ademamix",
-    "ademamix-8bit": "ademamix_8bit",
-}
-PLAIN = ("adamw", "adafactor", "sgd", "adagrad", "rmsprop")  # those that torch and transformers have themselves
 _SPARED = re.compile(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)|(?:^|\.)ln_", re.IGNORECASE)
 
 
 def known_to_transformers(name: str) -> str:
     """The name of a spec's optimizer for transformers. Raises InputError where its library is not installed."""
-    if name not in PLAIN and not libraries.reveal():
+    if name not in PLAIN_OPTIMIZERS and not libraries.reveal():
         raise InputError(
             N_("The optimizer {name} needs bitsandbytes, which is not installed here."),
             where="schedule.optimizer",
             next=N_("Install the requirements again, or choose adamw."),
             name=name,
         )
-    return NAMES[name]
+    return OPTIMIZERS[name]
 
 
 def decaying(model: torch.nn.Module) -> list[str]:
