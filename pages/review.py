@@ -7,6 +7,7 @@ from lab.review.labelled import read_labelled
 from lab.review.reading import read_comparison
 from lab.runs import client
 from lab.runs.view import read_run
+from lab.spec.rules.task import speaks
 from lab.ui import labelled_view, review_view
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head
@@ -33,11 +34,13 @@ except NotFoundError as error:
     st.stop()
 
 labelled = read_labelled(view.directory.path)
-if labelled:  # a model that gives labels is not asked questions
+if labelled and (view.spec is None or not speaks(view.spec)):  # a model that gives labels is not asked questions
     labelled_view.figures(labelled)
     review_view.pairs(comparison, run_id)
     st.stop()
 
+if labelled:
+    labelled_view.figures(labelled)
 review_view.figures(comparison)
 ask, held_out = st.tabs([_("Held-out questions"), _("Ask both models")], key="review-tabs")[::-1]
 with held_out:

@@ -19,6 +19,9 @@ NAMES = {
     "entity_recall": N_("Entity recall"),
     "f1": N_("F1 of words"),
     "exact_match": N_("Exact match"),
+    "reward_accuracy": N_("Better answers preferred"),
+    "likelihood_accuracy": N_("Better answers likelier"),
+    "preference_accuracy": N_("Better answers scored higher"),
 }
 
 
@@ -48,6 +51,10 @@ class Part:
     confusion: list[list[int]] = field(default_factory=list)
     majority: float | None = None
     loss: tuple[float | None, float | None] = (None, None)
+    margin: tuple[float | None, float | None] = (
+        None,
+        None,
+    )  # of preferences: the better answer's reward above the worse's
 
 
 def read_labelled(directory: Path) -> list[Part]:
@@ -77,11 +84,12 @@ def _part(name: str, base: Mapping[str, Any], tuned: Mapping[str, Any]) -> Part:
     return Part(
         name,
         str(last.get("task", "")),
-        int(last.get("count") or 0),
+        int(last.get("loss_count") or last.get("count") or 0),
         scores,
         list(last.get("classes") or []),
         list(last.get("labels") or []),
         list(last.get("confusion") or []),
         last.get("majority"),
         (base.get("loss"), tuned.get("loss")),
+        (base.get("margin"), tuned.get("margin")),
     )

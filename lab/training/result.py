@@ -80,7 +80,10 @@ def _final(session: Session) -> dict[str, Any]:
     losses = [entry["loss"] for entry in session.history if math.isfinite(entry.get("loss", math.nan))]
     last = losses[-LAST_STEPS:]
     tuned, base = session.tuned or {}, session.base or {}
-    scores = {} if session.spec.task == "causal-lm" else {"scores": scores_of(tuned), "scores_before": scores_of(base)}
+    causal = session.spec.task == "causal-lm"
+    scores: dict[str, Any] = {} if causal else {"scores": scores_of(tuned), "scores_before": scores_of(base)}
+    if "margin" in tuned:
+        scores |= {"margin": tuned["margin"], "margin_before": base.get("margin")}
     return scores | {
         "train_loss": sum(last) / len(last) if last else None,
         "eval_loss": tuned.get("loss"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab.errors import LabError, NotFoundError, from_dict
+from lab.errors import LabError, from_dict
 from lab.runs import client, find_lr
 from lab.runs.view import RunView, read_run
 from lab.spec import RunSpec
@@ -46,10 +46,10 @@ def newest(spec: RunSpec) -> RunView | None:
     for row in client.list_runs(kinds=(find_lr.KIND,), limit=LOOKED_AT):
         try:
             view = read_run(row.id)
-        except NotFoundError:
-            continue  # deleted a moment ago
-        if view.spec is not None and _setup(view.spec) == _setup(spec):
-            return view
+            if view.spec is not None and _setup(view.spec) == _setup(spec):
+                return view
+        except LabError:
+            continue  # deleted a moment ago, or made by another version of the lab
     return None
 
 
@@ -150,20 +150,20 @@ def _chart(result: Mapping[str, Any]) -> None:
             ],
         },
     }  # fmt: skip
-    marks = [
-        _mark(picks[name]["rate"], label, colour, place)
-        for name, label, colour, place in (
-            ("steepest", _("steepest fall"), tone.computed, 10),
-            ("tenth", _("a tenth of divergence"), tone.validation, 26),
-        )
-        if picks.get(name)
-    ]
+    names = {
+        "steepest": (_("steepest fall"), tone.computed),
+        "tenth": (_("a tenth of divergence"), tone.validation),
+    }
+    found = sorted((picks[name]["rate"], *names[name]) for name in names if picks.get(name))
+    marks = [_mark(rate, label, colour, last=place == 1) for place, (rate, label, colour) in enumerate(found)]
     spec = {"data": {"values": rows}, "layer": [lines, *marks], **charts.frame(240)}
     st.vega_lite_chart(spec=spec, width="stretch", key="find-lr-chart", alt=_in_words(result))
 
 
-def _mark(rate: float, label: str, colour: str, place: int) -> dict[str, Any]:
-    text = {"type": "text", "align": "right", "dx": -4, "y": place, "color": colour, "fontSize": 11}
+def _mark(rate: float, label: str, colour: str, *, last: bool) -> dict[str, Any]:
+    """A line at a rate; the label of the right one of two stands right of it, so that they never meet."""
+    side = {"align": "left", "dx": 4} if last else {"align": "right", "dx": -4}
+    text = {"type": "text", **side, "y": 10, "color": colour, "fontSize": 11}
     x = {"x": {"field": "rate", "type": "quantitative"}}
     return {
         "data": {"values": [{"rate": rate, "label": f"{label} {learning_rate(rate)}"}]},

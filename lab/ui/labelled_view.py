@@ -36,6 +36,8 @@ def _part(part: Part) -> None:
             (score_name(score.name), f"{share(score.before)} → {share(score.after)}", _sure(score))
             for score in part.scores
         ]
+        if part.margin != (None, None):
+            rows.append((_("Margin of the better answers"), f"{loss(part.margin[0])} → {loss(part.margin[1])}", ""))
         facts(rows, width=170)
         caption = ngettext("{count} held-out row", "{count} held-out rows", part.count)
         if part.majority is not None:

@@ -316,6 +316,8 @@ def _speed(view: RunView) -> None:
         ("learning_rate", _("Learning rate"), ".1e"),
         ("tokens_per_s", _("Tokens per second"), ",.0f"),
         ("grad_norm", _("Gradient norm"), ".2f"),
+        ("rewards/margins", _("Margin of the better answers"), ".2f"),
+        ("rewards/accuracies", _("Share of a batch in which the better answer is preferred"), ".2f"),
     ):
         points = series(view, name, 500)
         if points:

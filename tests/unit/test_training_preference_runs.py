@@ -14,6 +14,7 @@ import training_runs as runs
 
 from lab.data.templates import free_prompt
 from lab.errors import InputError, InputErrors
+from lab.review.labelled import read_labelled
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
 from lab.runs.home import new_id, runs_folder
@@ -87,6 +88,9 @@ def test_the_margin_grows_and_the_better_answers_are_preferred(
         assert (before["margin"], before["scores"][score]["value"]) == (0.0, 0.5)
         expected = math.log(2) if kind == "dpo" else 0.5
         assert before["loss"] == pytest.approx(expected, abs=1e-6)
+    assert (result["final"]["margin"], result["final"]["margin_before"]) == (after["margin"], before["margin"])
+    part = read_labelled(run.path)[0]
+    assert part.count == 24 and part.margin == (before["margin"], after["margin"])
     low, high = (after["scores"][score][side] for side in ("low", "high"))
     assert low <= after["scores"][score]["value"] <= high
     assert result["data"]["kind"] == "preference" and result["throughput"]["tokens_per_s"] > 0
