@@ -1,10 +1,10 @@
 """The data workshop beside the plain pandas and datasets way of document 001, on the same file.
 
-    python benchmarks/data_workshop.py [--rows FILE.jsonl] [--model FOLDER] [--near]
+    python benchmarks/data_workshop.py [--rows FILE.jsonl] [--model FOLDER] [--repeat N] [--near]
 
 makes a CSV of 136,108 questions and answers (about 200 MB) from the rows of a JSONL file with `question` and `answer`
-(default: the demo's), and prepares it twice with the lab and twice plainly, each in a process of its own: once with the
-document's filter of 1,024 characters, once with all rows tokenised and a filter of 1,024 tokens. Prints seconds, the
+(default: the demo's), and prepares it with the lab and plainly, in turn, each in a process of its own: with the
+document's filter of 1,024 characters, and with all rows tokenised and a filter of 1,024 tokens. Prints seconds, the
 peak memory of the whole process tree, and whether both gave the same rows, split sizes and tokens.
 """
 
@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -47,16 +48,33 @@ def main() -> None:
         make(file, Path(arguments.rows))
     print(f"{file}: {file.stat().st_size / 1e6:.0f} MB; load of the machine {os.getloadavg()[0]:.2f}")
     for kind in arguments.only or ("characters", "tokens"):
-        found = {way: measured(way, kind, work, arguments.model) for way in ("lab", "plain")}
-        same = all(found["lab"][name] == found["plain"][name] for name in ("rows", "tokens"))
-        for way, told in found.items():
-            figures = f"{told['seconds']:6.1f} s {told['cpu']:6.1f} s of processors {told['peak_mib']:6.0f} MiB"
-            print(f"{kind:10} {way:5} {figures} {told['rows']} {told['tokens']} tokens")
-        ratio = found["plain"]["seconds"] / found["lab"]["seconds"]
-        print(f"{kind:10} {ratio:.2f} times as fast; the same rows and tokens: {same}")
+        compare(kind, work, arguments)
     if arguments.near:
         told = measured("lab", "tokens", work, arguments.model, "--near")
         print(f"with near duplicates: {told['seconds']:.1f} s {told['peak_mib']:.0f} MiB {told['rows']}")
+
+
+def compare(kind: str, work: Path, arguments: argparse.Namespace) -> None:
+    """Run both ways in turn, as often as wished, and print every run and the medians of the figures and ratios."""
+    runs: dict[str, list[dict[str, Any]]] = {"lab": [], "plain": []}
+    for _ in range(arguments.repeat):
+        for way, done in runs.items():
+            done.append(told := measured(way, kind, work, arguments.model))
+            load = f"load {os.getloadavg()[0]:.1f}"
+            print(f"{kind:10} {way:5} {shown(told)} {told['rows']} {told['tokens']} tokens; {load}", flush=True)
+    names = ("seconds", "cpu", "peak_mib")
+    for way, done in runs.items():
+        print(f"{kind:10} {way:5} {shown({name: median(run[name] for run in done) for name in names})} (median)")
+    pairs = list(zip(runs["lab"], runs["plain"], strict=True))
+    same = all(lab[name] == plain[name] for lab, plain in pairs for name in ("rows", "tokens"))
+    ratios = [median(plain[name] / lab[name] for lab, plain in pairs) for name in names]
+    figures = "{:.2f} times as fast, {:.2f} times in seconds of processors, {:.2f} times in memory".format(*ratios)
+    print(f"{kind:10} {figures} (medians of pairs); the same rows and tokens: {same}", flush=True)
+
+
+def shown(told: dict[str, Any]) -> str:
+    """Seconds, seconds of processors and memory in columns."""
+    return f"{told['seconds']:6.1f} s {told['cpu']:6.1f} s of processors {told['peak_mib']:6.0f} MiB"
 
 
 def parsed() -> argparse.Namespace:
@@ -66,6 +84,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--model", default="demo", help="whose tokenizer counts: `demo` or a folder")
     parser.add_argument("--work", default="", help="a folder for the file and the results")
     parser.add_argument("--only", action="append", choices=("characters", "tokens"), help="one of the two halves")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each way, in turn; medians are printed")
     parser.add_argument("--near", action="store_true", help="measure the step near-duplicates, too")
     parser.add_argument("--child", choices=("lab", "plain"), help=argparse.SUPPRESS)
     parser.add_argument("--filter", choices=("characters", "tokens"), default="tokens", help=argparse.SUPPRESS)

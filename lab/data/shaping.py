@@ -19,7 +19,7 @@ from lab.text import N_
 Row = dict[str, Any]
 LEAKS, UNDERSAMPLED = N_("resembles a held-out row"), N_("left out to balance the classes")
 OVERSAMPLED, VARIED, GENERAL = N_("repeated to balance the classes"), N_("varied copies"), N_("general data")
-LOOKED_AT = 20_000  # training rows, when leaks are only told
+LOOKED_AT = 10_000  # training rows, when leaks are only told
 _TICK = 512  # rows between two questions whether to stop
 
 

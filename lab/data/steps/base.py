@@ -12,7 +12,7 @@ from lab.spec.parts import PreparationSpec
 
 Row = dict[str, Any]
 TextOf = Callable[[Row], str]
-_EVERY = 512  # rows between two questions whether to stop
+EVERY = 512  # rows between two questions whether to stop
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def ticker(
 
     def tick(rows: int) -> None:
         nonlocal furthest
-        if rows % _EVERY:
+        if rows % EVERY:
             return
         if stop is not None and stop():
             raise Stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lab.data.steps.base import Change, Context, Drop, Row, Step, TextOf, ticker
+from lab.data.steps.base import EVERY, Change, Context, Drop, Row, Step, TextOf, ticker
 from lab.data.steps.basic import exact_duplicates, missing_values
 from lab.data.steps.language import language
 from lab.data.steps.lengths import characters
@@ -73,7 +73,8 @@ def _apply(step: Step, rows: list[Row], context: Context) -> list[tuple[int, Row
     context.tick(0)
     decide = step(rows, context)
     for index, (number, row) in enumerate(zip(context.numbers, rows, strict=True)):
-        context.tick(index)
+        if not index % EVERY:
+            context.tick(index)
         decision = decide(index, row)
         if isinstance(decision, Drop):
             report.dropped[decision.why] += 1
