@@ -54,7 +54,7 @@ def _held_out(built: Built, shown: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield _one(
             "warning",
             N_(
-                "{count} of the {looked_at} training rows that were looked at resemble a held-out row: "
+                "{count:,} of the {looked_at:,} training rows that were looked at resemble a held-out row: "
                 "the held-out loss will look better than it is."
             ),
             count=shown["leakage_count"],

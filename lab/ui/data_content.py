@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -11,9 +12,11 @@ from lab.text import N_
 from lab.ui import data_charts
 from lab.ui.format import number, share
 from lab.ui.forms import plain
-from lab.ui.language import _, ngettext, say
+from lab.ui.language import _, known_settings, ngettext, say
 from lab.ui.layout import said, verdict_icon
 
+_DOTTED = sorted((path for path in known_settings() if "." in path), key=len, reverse=True)  # "seed" is a word, too
+_SETTING = re.compile(r"\b(?:" + "|".join(map(re.escape, _DOTTED)) + r")\b")
 _PLACES = {
     "below": ("warning", N_("fewer than the usual minimum")),
     "minimum": ("info", N_("the usual minimum")),
@@ -28,7 +31,12 @@ def verdicts(figures: dict[str, Any]) -> None:
         _sufficiency(figures.get("sufficiency"))
         for finding in figures.get("findings") or []:
             icon = verdict_icon("warning" if finding.get("level") == "warning" else "info")
-            st.markdown(f"{icon} {plain(say(finding))}")
+            st.markdown(f"{icon} {plain(with_labels(say(finding)))}")
+
+
+def with_labels(text: str) -> str:
+    """A sentence in which settings go by their labels, as the form shows them, not by their dotted names."""
+    return _SETTING.sub(lambda found: f"“{_(known_settings()[found[0]])}”", text)
 
 
 def _sufficiency(found: dict[str, Any] | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -96,7 +95,7 @@ def prepare_form(report: dict[str, Any], upload: uploads.Upload, place: DeltaGen
     preparation_form()
     wrong = correction(kind=kind, missing=data_mapping.missing_roles(kind, mapping))
     if prepare_button("data-prepare", wrong, place):
-        given = {"path": str(upload.path), "name": Path(upload.name).stem[:80], "upload": upload.id}
+        given = {"path": str(upload.path), "name": upload.name[:80], "upload": upload.id}
         start(given | data_file.reading_of(upload.id) | parameters(kind, mapping), name=f"prepare-{upload.id}")
 
 

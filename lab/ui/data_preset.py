@@ -8,7 +8,7 @@ import streamlit as st
 
 from lab.catalogue.preparations import PreparationPreset, preparation, preparations
 from lab.text import N_
-from lab.ui import draft
+from lab.ui import data_content, draft
 from lab.ui.forms import plain
 from lab.ui.language import _
 
@@ -40,7 +40,12 @@ def shown() -> None:
             st.markdown(":orange[:material/arrow_downward:] " + _("Choose the set of the first phase as general data."))
         if one.wrong:
             st.markdown(_("What is wrong with it:"))
-            st.markdown("\n".join(f"- {plain(_(wrong.what))} :gray[{plain(wrong.line)}]" for wrong in one.wrong))
+            st.markdown(
+                "\n".join(
+                    f"- {plain(data_content.with_labels(_(wrong.what)))} :gray[{plain(wrong.line)}]"
+                    for wrong in one.wrong
+                )
+            )
 
 
 def is_on() -> tuple[PreparationPreset, int] | None:

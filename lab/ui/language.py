@@ -57,8 +57,9 @@ def translator() -> Callable[[str], str]:
 
 
 def ngettext(one: str, many: str, count: int, **values: Any) -> str:
-    """The singular or plural of a sentence, by the rules of the visitor's language; `{count}` is filled too."""
-    return _catalogue(language()).ngettext(one, many, count).format(count=count, **values)
+    """The singular or plural of a sentence, by the rules of the visitor's language, with `{count}` as `number`."""
+    shown = f"{count:,}".replace(",", "\u202f" if language() == "fr" else ",")
+    return _catalogue(language()).ngettext(one, many, count).format(count=shown, **values)
 
 
 def say(record: Mapping[str, Any]) -> str:
