@@ -72,10 +72,11 @@ docs: $(SETUP)  ## regenerate the generated pages of docs/
 
 CATALOGUE := lab/ui/locale
 PYBABEL := $(VENV) -m babel.messages.frontend
-messages: $(SETUP_DEV)  ## collect the sentences of the pages and recipes and compile the translations
+messages: $(SETUP_DEV)  ## collect the sentences of the pages and presets and compile the translations
 	@mkdir -p build $(CATALOGUE)
 	@$(PYBABEL) -q extract -F $(CATALOGUE)/babel.cfg -k _ -k N_ -k ngettext:1,2 --no-location --sort-output \
-	  --project lab --version 0 -o build/lab.pot app.py pages lab presets/recipes presets/published
+	  --project lab --version 0 -o build/lab.pot app.py pages lab \
+	  presets/recipes presets/published presets/preparation presets/hardware
 	@$(PYBABEL) -q update -D lab -l fr --init-missing -i build/lab.pot -d $(CATALOGUE) \
 	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(PYBABEL) compile -D lab -d $(CATALOGUE) --statistics

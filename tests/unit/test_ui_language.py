@@ -12,13 +12,14 @@ from lab.ui.language import _catalogue
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "lab" / "ui" / "locale" / "fr" / "LC_MESSAGES"
+PRESETS = ("recipes", "published", "preparation", "hardware")
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 
 
 def sentences() -> set[str]:
-    """Every message id in the code, inside f-strings too, and in the recipes."""
+    """Every message id in the code, inside f-strings too, and in the presets."""
     found = set()
-    for folder in ("pages", "lab", "presets/recipes", "presets/published"):
+    for folder in ("pages", "lab", *(f"presets/{name}" for name in PRESETS)):
         for _file, _line, message, _comments, _context in extract_from_dir(
             str(ROOT / folder),
             [("**.py", "lab.ui.locale.sentences:python"), ("**.yaml", "lab.ui.locale.sentences:recipe")],

@@ -1,4 +1,4 @@
-"""What Babel collects for the catalogue: also what stands inside f-strings, and the words of formulas and recipes.
+"""What Babel collects for the catalogue: also what stands inside f-strings, and the words of formulas and presets.
 
 Babel's own reader of Python does not look into f-strings before Python 3.12.
 """
@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import yaml
 from babel.messages.extract import extract_python
 
+_DEVICE_SOURCES = ("source", "memory_source", "bandwidth_source", "tdp_source", "price_source")
 Found = tuple[int, str, Any, list[str]] | tuple[int, str, Any, list[str], str | None]
 
 
@@ -31,10 +32,18 @@ def python(file: BinaryIO, keywords: Mapping[str, Any], tags: Any, options: Any)
 
 
 def recipe(file: BinaryIO, keywords: Any, tags: Any, options: Any) -> Iterator[Found]:
-    """The sentences of a recipe that its page translates: goal, notes, and its checks with theirs."""
+    """The sentences of a preset that its page translates.
+
+    Of a recipe the goal, the notes, and its checks with theirs; of a preparation the name and what is wrong with it;
+    of a device where its figures come from.
+    """
     entry: Mapping[str, Any] = yaml.safe_load(file)
     texts = [entry.get("goal"), entry.get("not_run"), *(entry.get("notes") or [])]
     texts += [check.get(part) for check in entry.get("checks") or [] for part in ("name", "note")]
+    if "phases" in entry:
+        texts += [entry["name"], *(wrong["what"] for wrong in entry.get("wrong") or [])]
+    if "peak_flops" in entry:
+        texts += [entry.get(name) for name in _DEVICE_SOURCES]
     yield from ((1, "N_", str(text), []) for text in texts if text)
 
 
