@@ -51,10 +51,7 @@ class Part:
     confusion: list[list[int]] = field(default_factory=list)
     majority: float | None = None
     loss: tuple[float | None, float | None] = (None, None)
-    margin: tuple[float | None, float | None] = (
-        None,
-        None,
-    )  # of preferences: the better answer's reward above the worse's
+    margin: tuple[float | None, float | None] = (None, None)  # of preferences: how far the better answers are above
 
 
 def read_labelled(directory: Path) -> list[Part]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import task_runs as tasks
 import training_runs as runs
 
 from lab.errors import InputError, InputErrors
@@ -161,6 +162,17 @@ def test_a_stop_ends_the_job(spec: RunSpec, tmp_path: Path) -> None:
             return self.asked > 6
 
     assert find(tmp_path / "find", spec, After())[1] == {"ended": "stopped"}
+
+
+@pytest.mark.parametrize("task", ["classification", "preference"])
+def test_other_tasks_are_swept_too(task: str, tiny_llama: Path, tmp_path: Path) -> None:
+    rows = tasks.classification_rows(60)
+    if task == "preference":
+        rows = [{"prompt": row["text"], "chosen": "It is fine.", "rejected": "No."} for row in rows]
+    data = tasks.prepared(rows, task)
+    asked = runs.make_spec(tiny_llama, Path(data), task=task, schedule__per_device_batch=4, schedule__accumulation=1)
+    _, result = find(tmp_path / "find", asked, seeds=1, steps=20, lowest=1e-4, highest=1.0)
+    assert result["ended"] == "finished" and len(result["curves"][0]["rates"]) >= 5
 
 
 # --- no trace ---

@@ -156,6 +156,15 @@ def test_a_stopped_and_resumed_run_ends_as_an_uninterrupted_one(
     assert summary(broken)["tuned"] == summary(whole)["tuned"]
 
 
+@pytest.mark.parametrize(
+    "change", [{"method__name": "frozen"}, {"method__name": "qlora", "model__quantization": "nf4"}]
+)
+def test_other_methods_learn_preferences_too(tiny_llama: Path, change: dict[str, Any], tmp_path: Path) -> None:
+    spec = spec_of(tiny_llama, "lora", "dpo", **{"schedule__max_steps": 40, "schedule__learning_rate": 5e-3} | change)
+    result = runs.train(runs.make_run(tmp_path / "run", spec))
+    assert result["final"]["scores"]["reward_accuracy"] > 0.8 and result["final"]["margin"] > 0.1
+
+
 def test_an_adapter_of_an_earlier_run_is_the_reference_of_the_next(tiny_llama: Path, tmp_path: Path) -> None:
     first = runs.make_run(tmp_path / "first", spec_of(tiny_llama, "lora", "dpo", schedule__max_steps=20))
     runs.train(first)
