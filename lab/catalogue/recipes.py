@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import InputError, NotFoundError
 from lab.presets import presets_dir, read_yaml
-from lab.spec import RunSpec, build, setting_at
+from lab.spec import RunSpec, build, setting_at, settings
 from lab.text import N_
 
 NOT_PUBLISHED = "not published"
@@ -177,11 +177,17 @@ def _flat(values: dict[str, Any], prefix: str) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in values.items():
         path = f"{prefix}{name}"
-        if isinstance(value, dict) and path != "data.columns":
+        if isinstance(value, dict) and path not in _mappings():
             flat |= _flat(value, f"{path}.")
         else:
             flat[setting_at(path).path] = value
     return flat
+
+
+@cache
+def _mappings() -> frozenset[str]:
+    """The settings whose own value is a mapping, such as the phases of a method."""
+    return frozenset(setting.path for setting in settings() if setting.kind == "mapping")
 
 
 _KINDS = ("demo", "named-system", "use-case", "objective", "variant", "method", "example", "tool", "context")

@@ -17,6 +17,10 @@ from lab.presets import presets_dir
 from lab.spec import RunSpec, check, value_at, with_overrides
 
 RUNNABLE = [entry for entry in recipes() if entry.run]
+# Runs as long as the documents say, which see each example 20 times and more: the plan says so, as it should.
+REPEATS = {
+    "early_stopping", "falcon_instruct", "mambaswelu_124m", "mambaswelu_fast", "mambaswelu_more_data", "mambaswelu_oom",
+}  # fmt: skip
 
 
 def test_the_demo_comes_first_and_all_entries_of_the_documents_follow() -> None:
@@ -45,8 +49,11 @@ def test_what_a_recipe_would_run_is_a_spec_without_contradictions_and_can_be_pla
     spec = run_spec(entry)
     check(spec, runnable=True)
     made = plan(spec).as_dict()
-    assert made["effective_batch"] >= 1 and made["trainable"]["parameters"] > 0
-    assert not [found for found in made["verdicts"] if found["status"] == "error"]
+    assert made["effective_batch"] >= 1
+    # How large a head is depends on the labels of the data.
+    assert made["trainable"]["parameters"] or (spec.task == "classification" and spec.method.name == "frozen")
+    wrong = [found["field"] for found in made["verdicts"] if found["status"] == "error"]
+    assert bool(wrong) == (entry.id in REPEATS) and set(wrong) <= {"schedule.max_steps", "schedule.epochs"}
 
 
 @pytest.mark.parametrize("entry", RUNNABLE, ids=lambda entry: entry.id)

@@ -55,5 +55,5 @@ def test_a_plan_takes_single_numbers_and_leaves_ranges_out():
     values = plan_values(find("zephyr_7b_qlora"))
     assert values["schedule.learning_rate"] == 2e-4 and values["method.rank"] == 16
     assert values["schedule.scheduler"] == "cosine"
-    assert "schedule.learning_rate" not in plan_values(find("falcon_instruct"))  # 5e-6 decaying
-    assert plan_values(find("lr_finder")) == {}
+    assert "schedule.learning_rate" not in plan_values(find("lima_65b"))  # 1e-5 decaying
+    assert plan_values(find("dfmea_tables")) == {}
