@@ -78,10 +78,12 @@ def _steps(steps: Sequence[dict[str, Any]], say: Say) -> str:
     heads = [say(N_("Step")), say(N_("Rows in")), say(N_("Rows out")), say(N_("Changed")), say(N_("Why"))]
     rows = []
     for step in steps:
-        why = ", ".join(f"{say(reason)}: {count:,}" for reason, count in step["dropped"].items())
+        counted = [(say(reason), count) for reason, count in step["dropped"].items()]
+        counted += (step.get("found") or {}).items()  # seen and not dropped: sorts of personal data, languages
+        why = ", ".join(f"{what}: {count:,}" for what, count in counted)
         rows.append((step["step"], f"{step['rows_in']:,}", f"{step['rows_out']:,}", f"{step['changed']:,}", why))
     examples = [
-        (step["step"], one["row"], say(one["why"]), one["before"]) for step in steps for one in step["examples"]
+        (step["step"], one["row"] + 1, say(one["why"]), one["before"]) for step in steps for one in step["examples"]
     ]
     shown = _table(examples, [say(N_("Step")), say(N_("Row")), say(N_("Why")), say(N_("Text"))]) if examples else ""
     return f"<h2>{escape(say(N_('Steps')))}</h2>" + _table(rows, heads) + shown

@@ -9,7 +9,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; 
 h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin-top: 1.8em; }
 table { border-collapse: collapse; margin: .6em 0; }
 td, th { padding: .2em .8em .2em 0; border-bottom: 1px solid #d9dee6; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #d9dee6; padding: .6em; font-size: .85em; }
 mark { background: #d4ecd9; color: inherit; }
 .warning, .info { border-left: 4px solid #c77700; padding: .3em .8em; } .info { border-color: #4a78b5; }

@@ -72,7 +72,7 @@ def changes(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     if now.get("fingerprint") == before.get("fingerprint"):
         return [_("the same rows and settings: the fingerprint is the same")]
     lines = []
-    new, old = _flat(now.get("options") or {}), _flat(before.get("options") or {})
+    new, old = _flat(now), _flat(before)
     for path in dict.fromkeys((*old, *new)):
         if new.get(path) != old.get(path):
             label, values = _label(path), (_value(old.get(path)), _value(new.get(path)))
@@ -83,7 +83,11 @@ def changes(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
     return lines or [_("the same settings, other rows")]
 
 
-def _flat(options: dict[str, Any]) -> dict[str, Any]:
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a version by name; what was left to the lab is what it found."""
+    options = record.get("options") or {}
+    found = {"kind": record.get("kind"), "columns": record.get("mapping"), "encoding": record.get("encoding")}
+    options = options | {name: value for name, value in found.items() if value and not options.get(name)}
     preparation = options.get("preparation") or {}
     own = {name: value for name, value in options.items() if name != "preparation"}
     return own | {f"preparation.{name}": value for name, value in preparation.items()}

@@ -175,3 +175,10 @@ def test_the_rows_that_the_editor_writes_are_read_as_the_same_rows(kind, tmp_pat
     assert [{name: value for name, value in row.items() if value != ""} for row in read] == [
         {name: value for name, value in row.items() if value != ""} for row in rows
     ]
+
+
+def test_what_one_version_was_told_and_the_other_found_is_no_change():
+    found = {"kind": "question-answer", "mapping": {"question": "Q", "answer": "A"}, "encoding": "cp1252"}
+    options = version()["options"] | {"kind": "question-answer", "columns": {"question": "Q", "answer": "A"}}
+    told = data_versions.changes(version(fingerprint="b", **found), version(options=options, **found))
+    assert told == ["the same settings, other rows"]
