@@ -22,7 +22,8 @@ class Load:
     `batch` examples of `length` tokens at once; `method` as in the `spec`, which says how many weights are
     trained (None: those of a LoRA adapter of `rank`, or all); `quantization` none, 8bit, nf4 or
     nf4-plain; `bf16` the computation's format (else fp32); `device` cpu or cuda; `scores`: attend as the lab does on
-    a CPU, where short examples keep their attention scores.
+    a CPU, where short examples keep their attention scores. `answers` of an example go through the model together: two
+    of a preference pair. `reference`: a frozen copy of the model lies beside it.
     """
 
     method: str = "lora"
@@ -38,6 +39,8 @@ class Load:
     bf16: bool = True
     device: str = "cuda"
     scores: bool = True
+    answers: int = 1
+    reference: bool = False
 
     @property
     def full(self) -> bool:
@@ -52,7 +55,7 @@ class Load:
     @property
     def tokens(self) -> int:
         """Tokens that are on the device at once, at most."""
-        return self.batch * self.length
+        return self.batch * self.answers * self.length
 
     def with_method(self, method: str, *, checkpointing: bool) -> Load:
         """The same run with another method, in the form that it is used in: QLoRA on NF4, the others unquantized."""
@@ -67,7 +70,11 @@ class Load:
 
 def load_of(spec: RunSpec, *, length: int, device: str, bf16: bool) -> Load:
     """The load of a spec whose longest example has `length` tokens."""
+    prefers = spec.task == "preference"
     return Load(
+        answers=2 if prefers and spec.preference.method != "kto" else 1,
+        # Without its adapter a model is its own reference; a reward model has none.
+        reference=prefers and spec.preference.method != "reward" and spec.method.whole,
         method=spec.method.name,
         batch=spec.schedule.per_device_batch,
         length=length,
@@ -87,8 +94,9 @@ def footprint(facts: ModelFacts, load: Load) -> memory.MemoryPlan:
     """Peak memory of one device, term by term, in GiB; None for what cannot be known."""
     trained = _trained(facts, load)
     gradients, states = memory.trained_bytes(trained, load.optimizer)
+    weights = memory.weight_bytes(facts, quantization=load.quantization, bytes_each=2 if load.half else 4)
     terms = {
-        "weights": memory.weight_bytes(facts, quantization=load.quantization, bytes_each=2 if load.half else 4),
+        "weights": None if weights is None else weights * (2 if load.reference else 1),
         "adapter": 0.0 if load.full else None if trained is None else 4.0 * trained,
         "gradients": gradients,
         "optimizer": states,
