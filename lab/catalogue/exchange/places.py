@@ -72,10 +72,12 @@ def rows_of(spec: RunSpec, *, kind: str = "", columns: Mapping[str, str] | None 
         roles = {role: role for role in record.get("mapping", {})}
     elif not source.strip():
         source = NO_ROWS  # an empty path would name the folder that the lab runs in
-    elif not is_data_on_hub(source):
+    elif is_data_on_hub(source):
+        source = source.removeprefix("hub:")
+    else:
         source = str(Path(source).expanduser().absolute())
     kind = kind or _kind(roles)
-    return Rows(source, is_data_on_hub(source), roles, kind, _template(spec, kind), has_split)
+    return Rows(source, is_data_on_hub(spec.data.source), roles, kind, _template(spec, kind), has_split)
 
 
 def model_of(spec: RunSpec) -> str:

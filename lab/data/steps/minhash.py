@@ -23,10 +23,12 @@ _SLACK = 0.15  # four standard errors of a similarity that is estimated from 128
 _CHUNK = 2048  # rows whose words are in memory at a time
 _COMPARED = 64  # rows of one bucket that a new row is compared with; keeps a file of one form from taking hours
 _CACHED = 4096  # rows whose pairs of words are kept between two comparisons
+_BESIDES = 65_536  # the same without the passage, which is short
 # Words; every character of a script that is written without spaces is a word of its own.
 _WORD = re.compile(r"[぀-ヿ㐀-鿿]|[^\W぀-ヿ㐀-鿿]+")
 _ASCII_WORD = re.compile(r"[a-z0-9_]+")  # the same for ASCII, in a third of the time
 Sketches = NDArray[np.uint32]
+Pairs = Callable[[int], frozenset[tuple[str, ...]]]
 
 
 def words(text: str) -> list[str]:
@@ -73,9 +75,8 @@ def matches(
     """
     sketches = _sketches(count, text_at, tick)
     bands = _bands(sketches, rows_per_band(threshold))
-    pairs = lru_cache(maxsize=_CACHED)(
-        lambda row: [pairs_of_words(text(row)) for text in (text_at, without_passage) if text is not None]
-    )
+    pairs = lru_cache(maxsize=_CACHED)(lambda row: pairs_of_words(text_at(row)))
+    besides = without_passage and lru_cache(maxsize=_BESIDES)(lambda row: pairs_of_words(without_passage(row)))
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     found: dict[int, tuple[int, float]] = {}
     for done, row in enumerate(_crowded(bands)):
@@ -83,7 +84,7 @@ def matches(
         keys = [(band, int(key)) for band, key in enumerate(bands[row])]
         if stored is None or row >= stored:
             near = {other for key in keys for other in buckets.get(key, ())[-_COMPARED:]}
-            best = _best(row, sorted(near), sketches, pairs, threshold)
+            best = _best(row, sorted(near), sketches, pairs, threshold, besides)
             if best is not None:
                 found[row] = best
                 continue
@@ -94,22 +95,19 @@ def matches(
 
 
 def _best(
-    row: int,
-    near: Sequence[int],
-    sketches: Sketches,
-    pairs: Callable[[int], list[frozenset[tuple[str, ...]]]],
-    threshold: float,
+    row: int, near: Sequence[int], sketches: Sketches, pairs: Pairs, threshold: float, besides: Pairs | None
 ) -> tuple[int, float] | None:
     if not near:
         return None
     estimates = (sketches[near] == sketches[row]).mean(axis=1)
     likely = [other for other, estimate in zip(near, estimates, strict=True) if estimate >= threshold - _SLACK]
-    best = max(((_least(pairs(row), pairs(other)), -other) for other in likely), default=(0.0, 0))
+    best = (0.0, 0)
+    for other in likely:
+        # What is said besides the passage is short: it is compared first, and mostly decides.
+        least = jaccard(besides(row), besides(other)) if besides else 1.0
+        if least >= threshold:
+            best = max(best, (min(least, jaccard(pairs(row), pairs(other))), -other))
     return (-best[1], best[0]) if best[0] >= threshold else None
-
-
-def _least(mine: list[frozenset[tuple[str, ...]]], others: list[frozenset[tuple[str, ...]]]) -> float:
-    return min(jaccard(one, other) for one, other in zip(mine, others, strict=True))
 
 
 def _sketches(count: int, text_at: Callable[[int], str], tick: Callable[[int], None]) -> Sketches:
