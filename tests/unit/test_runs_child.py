@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lab.errors import InputError, LabError
@@ -75,3 +76,16 @@ def test_a_child_sees_no_token_and_imports_nothing_from_where_it_runs(
     assert "canary" not in seen.values()
     assert (seen["LAB_HOME"], seen["HF_HUB_OFFLINE"]) == (str(lab_home), "1")
     assert os.environ["PATH"] == seen["PATH"]
+
+
+def test_who_asks_can_stop_and_the_process_is_gone() -> None:
+    seen: list[int] = []
+
+    def go_on() -> None:
+        seen.append(1)
+        if len(seen) > 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        ask("child_hangs", {}, go_on=go_on)
+    assert not [one for one in psutil.Process().children() if "child_hangs" in " ".join(one.cmdline())]
