@@ -47,7 +47,10 @@ def canonical(row: Mapping[str, Any], found: Found) -> dict[str, Any]:
     if form:
         values = form(row, found)
     else:
-        values = {role: as_text(pick(row, column), column) for role, column in found.mapping.items()}
+        values = {}
+        for role, column in found.mapping.items():
+            value = row.get(column)
+            values[role] = value if type(value) is str else as_text(pick(row, column), column)
     if found.split and (part := pick(row, found.split)) not in (None, ""):
         word = str(part).strip()
         values["split"] = PARTS.get(word.lower(), word)
