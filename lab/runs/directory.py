@@ -67,7 +67,7 @@ class RunDirectory:
 
     @property
     def kind(self) -> str:
-        """What kind of job this is: train, prepare, evaluate, generate or publish."""
+        """What kind of job this is: train, find-lr, prepare, evaluate, generate or publish."""
         return str(self.request.get("kind", "train"))
 
     @property

@@ -175,6 +175,32 @@ def test_other_tasks_are_swept_too(task: str, tiny_llama: Path, tmp_path: Path) 
     assert result["ended"] == "finished" and len(result["curves"][0]["rates"]) >= 5
 
 
+def test_the_command_waits_for_the_job_and_prints_what_it_found(
+    spec: RunSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lab.cli import main
+    from lab.runs import client
+
+    sources = [f"--set=model.source={spec.model.source}", f"--set=data.source={spec.data.source}"]
+    quick = ["--set=data.max_length=64", "--set=resources.precision=fp32", "--steps=10", "--seeds=2"]
+    assert main(["find-lr", *sources, *quick, "--from=1e-4", "--to=1e-1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["state"] == "succeeded" and [len(one["rates"]) for one in told["curves"]] == [10, 10]
+    assert set(told["picks"]) == {"steepest", "tenth"} and told["learning_rate"] == 2e-4
+    row = client.list_runs(kinds=("find-lr",))[0]
+    assert (row.id, row.lane, row.state) == (told["run"], "device", "succeeded")
+    assert client.list_runs() == []  # no training was made
+
+
+def test_the_command_refuses_wrong_input_before_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    from lab.cli import main
+    from lab.runs import client
+
+    assert main(["find-lr", "--steps=2", "--json"]) == 2
+    assert main(["find-lr", "--set=method.rank=1000", "--json"]) == 2
+    assert "rank" in capsys.readouterr().out and client.list_runs(kinds=("find-lr",)) == []
+
+
 # --- no trace ---
 
 
