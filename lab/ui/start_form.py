@@ -10,7 +10,7 @@ from lab import spec as specs
 from lab.catalogue.recipes import recipes
 from lab.errors import InputError, LabError
 from lab.models import facts_of
-from lab.runs import beforehand
+from lab.runs import beforehand, chain
 from lab.spec import RunSpec, setting_at
 from lab.text import N_
 from lab.ui import draft, forms
@@ -118,7 +118,7 @@ def refused(spec: RunSpec) -> list[InputError]:
     except InputError as error:
         found += getattr(error, "problems", [error])
     try:
-        found += beforehand.problems(spec, facts_of(spec.model.source))
+        found += beforehand.problems(spec, facts_of(chain.resolved(spec)[0].model.source))
     except LabError:
         return found  # a model or data set that is not there is told at its own field
     return found
