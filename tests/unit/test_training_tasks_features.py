@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from lab.data.features.questions import Windows
 from lab.data.features.rows import open_rows
 from lab.data.rendered import NOT_IN_CONTEXT, QUESTION_TOO_LONG, TOO_LONG
 from lab.errors import InputError
+from lab.training.methods.losses import class_weights
 
 
 def test_labels_are_in_a_fixed_order_numbers_by_value() -> None:
@@ -141,3 +144,48 @@ def test_rows_that_teach_nothing_are_dropped_with_their_reason() -> None:
     found = Windows(60, 20).encode([wrong, long, ROW], toys.demo(), to_train=True)
     assert found.dropped == {NOT_IN_CONTEXT: 1, QUESTION_TOO_LONG: 1}
     assert {item.row for item in found.items} == {2}
+
+
+# --- preparation ---
+
+
+def _labelled_file(folder: Path) -> Path:
+    rows = [{"text": f"a <b>kind</b> film number {i}", "label": "rare" if i % 10 == 0 else "often"} for i in range(60)]
+    path = folder / "films.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]), encoding="utf-8")
+    return path
+
+
+def test_a_file_goes_through_the_preparation_that_the_run_asks_for(tmp_path: Path) -> None:
+    wanted = {
+        "preparation__steps": ["strip-html", "missing", "exact-duplicates"],
+        "preparation__balance": "oversample",
+        "preparation__test_share": 0.1,
+        "data__validation_share": 0.2,
+    }
+    spec = runs.make_spec(tmp_path, _labelled_file(tmp_path), task="classification", **wanted)
+    found = open_rows(spec, tmp_path, "classification")
+    assert all("<b>" not in row["text"] for row in found.train)
+    assert found.dropped["duplicate"] == 1
+    counts = Counter(row["label"] for row in found.train)
+    assert counts["rare"] == counts["often"]
+    assert (len(found.validation), len(found.test)) == (12, 6)
+
+
+def test_rows_repeated_by_a_preparation_are_trained_on_as_often(tmp_path: Path) -> None:
+    rows = [{"text": "good", "label": "x", "split": "train"}] * 3 + [{"text": "bad", "label": "y", "split": "train"}]
+    data = tasks.prepared(rows, "classification", validation=0)
+    spec = runs.make_spec(tmp_path, Path(data), task="classification", data__validation_share=0.0)
+    found = open_rows(spec, tmp_path, "classification")
+    assert len(found.train) == 4
+
+
+def test_weights_of_the_preparation_reach_the_loss(tmp_path: Path) -> None:
+    wanted = {"preparation__balance": "weights", "data__validation_share": 0.0}
+    spec = runs.make_spec(tmp_path, _labelled_file(tmp_path), task="classification", **wanted)
+    found = open_rows(spec, tmp_path, "classification")
+    weights = class_weights(spec.regularisation, ["often", "rare"], [54, 6], found.weights)
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([60 / (2 * 54), 60 / (2 * 6)])
+    own = spec.regularisation.model_copy(update={"class_weights": "given", "class_values": {"rare": 3.0}})
+    assert class_weights(own, ["often", "rare"], [54, 6], found.weights).tolist() == [1.0, 3.0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,28 +13,27 @@ from lab.data.hub import read_hub
 from lab.data.opening import dataset_source
 from lab.data.options import Options
 from lab.data.reading import read
-from lab.data.rendered import DUPLICATE, EMPTY_TEXT
+from lab.data.shaping import shape
 from lab.data.source import Source
-from lab.data.split import TEST, TRAIN, VALIDATION, assign, label_of
+from lab.data.split import TEST, TRAIN, VALIDATION, label_of
+from lab.data.steps import run_steps
+from lab.data.texts import plain_text
 from lab.errors import InputError
+from lab.runs import registry
 from lab.runs.beforehand import wrong_kind
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
-from lab.spec import RunSpec
+from lab.spec import PreparationSpec, RunSpec
 from lab.spec.rules.task import KINDS
 from lab.text import N_
-
-_ASKED = {
-    "classification": "text",
-    "token-classification": "tokens",
-    "extractive-qa": "context",
-    "preference": "prompt",
-}
 
 
 @dataclass
 class TaskRows:
-    """The rows of one data set; `read` counts the rows of its source, `dropped` those that are not here."""
+    """The rows of one data set; `read` counts the rows of its source, `dropped` those that are not here.
+
+    `weights` has one entry for each class where the preparation balances them by weights.
+    """
 
     name: str
     kind: str
@@ -45,6 +43,7 @@ class TaskRows:
     test: list[Row] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     mapping: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, float] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -59,16 +58,20 @@ class TaskRows:
 def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
     """The rows of a run's data for a task (`classification`, `token-classification`, `extractive-qa`, `preference`).
 
-    Rows without their text and repeated rows are dropped; without validation rows of its own a share of the
-    training rows is held out. Raises InputError for a source that cannot be used or holds rows of another kind.
+    The rows of a prepared set stay as they were prepared; those of a file or of the Hub go through the steps, the split
+    and the shaping of `spec.preparation`. Raises InputError for a source that cannot be used or holds rows of another
+    kind.
     """
     found = _source(spec, directory, task)
     if found.kind not in KINDS[task]:
         raise wrong_kind(task, found.kind, spec.data.source)
     result = TaskRows(found.name, found.kind, found.read, dropped=Counter(found.dropped), mapping=found.mapping)
-    rows = _clean(found.rows, found.kind, result.dropped)
-    parts = _parts(rows, found.kind, spec)
-    for row, part in zip(rows, parts, strict=True):
+    options = _options(spec, found)
+    rows = found.rows if is_id(spec.data.source) else _cleaned(found, options, result.dropped)
+    shaped = shape(rows, found.kind, options, _never_stopped, look_for_leaks=False)
+    result.dropped.update(shaped.dropped)
+    result.weights = _weights_of(spec.data.source) or shaped.weights
+    for row, part in shaped.rows:
         {TRAIN: result.train, VALIDATION: result.validation, TEST: result.test}[part].append(row)
     if not result.train:
         raise InputError(
@@ -81,6 +84,35 @@ def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
     return result
 
 
+def _options(spec: RunSpec, found: Source) -> Options:
+    """How the rows are split and shaped: labels keep their shares unless the split is asked for otherwise.
+
+    What a preparation has done already is not done a second time.
+    """
+    options = Options.of_spec(spec)
+    how = PreparationSpec() if is_id(spec.data.source) else spec.preparation
+    if how.split_by == "random" and found.rows and label_of(found.rows[0], found.kind) is not None:
+        how = how.model_copy(update={"split_by": "stratified"})
+    return replace(options, preparation=how)
+
+
+def _cleaned(found: Source, options: Options, dropped: Counter[str]) -> list[Row]:
+    rows, reports = run_steps(
+        found.rows, found.kind, options.preparation, text_of=lambda row: plain_text(row, found.kind)
+    )
+    for report in reports:
+        dropped.update(report.dropped)
+    return rows
+
+
+def _weights_of(source: str) -> dict[str, float] | None:
+    return registry.dataset(source).get("weights") if is_id(source) else None
+
+
+def _never_stopped() -> None:
+    """A training reads its rows in one go."""
+
+
 def _source(spec: RunSpec, directory: Path, task: str) -> Source:
     name, options = spec.data.source, replace(Options.of_spec(spec), kind=task)
     if is_id(name):
@@ -90,26 +122,6 @@ def _source(spec: RunSpec, directory: Path, task: str) -> Source:
     if is_data_on_hub(name):
         return read_hub(name, options, out).source
     return read(Path(name).expanduser(), options, out).source
-
-
-def _clean(rows: Sequence[Row], kind: str, dropped: Counter[str]) -> list[Row]:
-    kept, seen = [], set()
-    for row in rows:
-        key = _digest(row)
-        if not row.get(_ASKED[kind]):
-            dropped[EMPTY_TEXT] += 1
-        elif key in seen:
-            dropped[DUPLICATE] += 1
-        else:
-            seen.add(key)
-            kept.append(row)
-    return kept
-
-
-def _parts(rows: Sequence[Row], kind: str, spec: RunSpec) -> list[str]:
-    """The part of each row: its own, else a share held out, in which labels keep their shares."""
-    by = "stratified" if rows and label_of(rows[0], kind) is not None else "random"
-    return assign(rows, kind, share=spec.data.validation_share, seed=spec.seed, by=by)
 
 
 def _digest(row: Row) -> str:

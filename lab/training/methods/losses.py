@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -57,10 +57,18 @@ def balanced(counts: Sequence[int]) -> list[float]:
     return [sum(counts) / (len(counts) * max(1, count)) for count in counts]
 
 
-def class_weights(asked: RegularisationSpec, labels: Sequence[str], counts: Sequence[int]) -> torch.Tensor | None:
-    """The weight of each class in the order of `labels`; None for all alike. Raises InputError for unknown classes."""
+def class_weights(
+    asked: RegularisationSpec,
+    labels: Sequence[str],
+    counts: Sequence[int],
+    prepared: Mapping[str, float] | None = None,
+) -> torch.Tensor | None:
+    """The weight of each class in the order of `labels`; None for all alike. Raises InputError for unknown classes.
+
+    `prepared` are the weights of a data set that was balanced by weights; what the run asks for goes before them.
+    """
     if asked.class_weights == "none":
-        return None
+        return torch.tensor([float(prepared.get(label, 1.0)) for label in labels]) if prepared else None
     if asked.class_weights == "balanced":
         return torch.tensor(balanced(counts))
     unknown = [name for name in asked.class_values if name not in labels]

@@ -108,7 +108,7 @@ class LabelledPlan(TaskPlan):
         asked, weights = self.spec.regularisation, None
         if self.spec.task != "extractive-qa":
             seen = Counter(label for item in self.train for label in item.labels if label != losses.IGNORED)
-            weights = class_weights(asked, self.labels, [seen[i] for i in range(len(self.labels))])
+            weights = class_weights(asked, self.labels, [seen[i] for i in range(len(self.labels))], self.rows.weights)
         gamma = 0.0 if self.spec.task == "extractive-qa" else asked.focal_gamma
         return item_loss(asked.label_smoothing, weights, gamma)
 
