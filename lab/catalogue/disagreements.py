@@ -70,7 +70,7 @@ def _ratio(case: Case) -> Iterator[Disagreement]:
         Said(N_("5 to 10 times lower."), "document 000 L32"),
         Said(N_("2 times lower in the question, 10 times in the summary."), "document 002 L937-939, L1367"),
         Said(N_("2 to 75 times lower in published runs: 15 for Alpaca, Vicuna and Llama 2, 60 for Tulu 3 8B."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("Here it is {ratio:.3g} times lower. The number is shown and not judged: it is no rule."), "",
                    {"ratio": here}),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def _warmup(case: Case) -> Iterator[Disagreement]:
              "document 000 L172, L346, L507, L523-530"),
         Said(N_("10 % of the steps."), "document 002 L284, L547, L608"),
         Said(N_("3 % (Alpaca, Vicuna, QLoRA), 10 % (BERT, Zephyr, SmolLM2), none (default of H2O LLM Studio)."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("The lab shows 0 to 10 % and starts from 3 %.")),
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ def _batch(case: Case) -> Iterator[Disagreement]:
              "document 000 L326-333, L482, L532-539"),
         Said(N_("16 to 32 for LoRA."), "document 000, Setup 4"),
         Said(N_("128 for Alpaca, Vicuna, Tulu 3; 64 for Llama 2; 16 for QLoRA at every size; 16 or 32 for BERT."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("The lab shows 8 to 32 for LoRA, 16 to 32 for encoders, 32 to 128 for full fine-tuning.")),
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ def _clipping(case: Case) -> Iterator[Disagreement]:
         Said(N_("1.0; none is an error (error 4)."), "document 000 L22, L541-548"),
         Said(N_("0.3."), "document 001 L582"),
         Said(N_("1.0 (TRL), 0.3 (QLoRA), 0.2 (SmolLM3), none (default of H2O LLM Studio)."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("The lab shows 0.2 to 1.0 and starts from 1.0.")),
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def _epochs(case: Case) -> Iterator[Disagreement]:
         Said(N_("10 to 20 epochs below 1,000 rows, 3 to 5 below 10,000, 2 to 3 below 100,000, then 1 to 2."),
              "document 002 L567-572"),
         Said(N_("Alpaca 3 epochs on 52,000 rows, Dolly 2 on 15,000, Tulu 3 2 on 900,000, LIMA 15 on 1,000."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("The lab always shows the epochs that the steps imply; above 5 amber, above 10 red.")),
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def _scheduler(case: Case) -> Iterator[Disagreement]:
         Said(N_("Cosine is better than linear; its figure shows a constant rate."), "document 001 L392-394, L415-416"),
         Said(N_("Linear."), "document 002 L546-547"),
         Said(N_("Cosine (Alpaca, Vicuna), constant \"a bit better than cosine\" (QLoRA), linear (Tulu 3)."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("The lab starts from cosine; the difference is small.")),
     )  # fmt: skip
 
@@ -153,7 +153,7 @@ def _decay(case: Case) -> Iterator[Disagreement]:
         Said(N_("0.1 for Llama 2; 0 \"preserves the model\"."), "document 000 L23, L79, L89"),
         Said(N_("0.001; 0.01 to 0.1."), "document 001 L398-400; document 002 L590-601"),
         Said(N_("0 (Alpaca, Vicuna, QLoRA), 0.01 (BERT), 0.1 (Llama 2); little effect in a short run."),
-             "published runs of the catalogue"),
+             N_("published runs of the catalogue")),
         shown=Said(N_("The lab shows 0 to 0.1 and starts from 0.")),
     )  # fmt: skip
 

@@ -173,7 +173,7 @@ def validation(case: Case) -> Iterator[Finding]:
         yield finding(
             "no-validation", "data.validation_share", "warning",
             N_("No rows are held out: overfitting (error 5 of document 000) cannot be seen."),
-            "document 002 L483; document 001 trained without evaluation",
+            N_("document 002 L483; document 001 trained without evaluation"),
             change={"data.validation_share": USUAL_SHARE}, reason=N_("A tenth of the rows is measured, not learned."),
             reason_source="usual practice", error_number=5,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from functools import cache
 
 from lab.planning.registry import formula
 from lab.presets import presets_dir, read_yaml
+from lab.text import N_
 
 BILLION = 1e9
 
@@ -40,10 +41,10 @@ _FULL = (
     (math.inf, RateRange(5e-6, 2e-6, 1e-5, "Tulu 3 70B and 405B: 2e-6")),
 )
 _LORA = (
-    (0.05 * BILLION, RateRange(1e-3, 3e-4, 3e-3, "measured with the embedded demo; ten times the full rate", 1e-4)),
+    (0.05 * BILLION, RateRange(1e-3, 3e-4, 3e-3, N_("measured with the embedded demo; ten times the full rate"), 1e-4)),
     (
         0.5 * BILLION,
-        RateRange(2e-4, 1e-4, 2e-3, "ten times the full rate of SmolLM2: thinkingmachines.ai/blog/lora"),
+        RateRange(2e-4, 1e-4, 2e-3, N_("ten times the full rate of SmolLM2: thinkingmachines.ai/blog/lora")),
     ),
     (14 * BILLION, RateRange(2e-4, 1e-4, 3e-4, "QLoRA up to 13B: 2e-4; Alpaca-LoRA, torchtune: 3e-4")),
     (math.inf, RateRange(1e-4, 5e-5, 2e-4, "QLoRA from 33B: 1e-4")),

@@ -22,7 +22,7 @@ FEW_ROWS = 1000
 LONG_DAYS = 7
 BANDS = {
     "full": (32, 128, "Alpaca, Vicuna, Tulu 3: 128; Llama 2: 64"),
-    "lora": (8, 32, "QLoRA: 16; below 32 advised for LoRA in TRL's LoRA Without Regret"),
+    "lora": (8, 32, N_("QLoRA: 16; below 32 advised for LoRA in TRL's LoRA Without Regret")),
     "encoder": (16, 32, "BERT, arXiv:1810.04805"),
 }
 

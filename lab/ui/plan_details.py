@@ -55,7 +55,7 @@ def derivations(now: Estimate) -> None:
         with st.expander(label, type="compact", key=f"how-{name}"):
             st.text(_(how["formula"]).replace(" x ", " × "))
             st.text(", ".join(f"{input_name(key)} = {_plain_number(item)}" for key, item in how["inputs"].items()))
-            st.caption(_("Source: {source}", source=how["source"]))
+            st.caption(_("Source: {source}", source=_(str(how["source"]))))
     for name, assumed in plan["assumptions"].items():
         label = _("{name}: what is assumed", name=_(ASSUMED.get(name, name)))
         with st.expander(label, type="compact", key=f"assumed-{name}"):

@@ -65,7 +65,7 @@ def _verdict_card(verdict: Verdict, now: Estimate, index: int, sources: bool) ->
 
 def _source(verdict: Verdict) -> None:
     if verdict.source:
-        st.caption(_("Source: {source}", source=verdict.source))
+        st.caption(_("Source: {source}", source=_(verdict.source)))
 
 
 def change_in_words(change: dict[str, Any]) -> str:

@@ -125,13 +125,19 @@ def _check(check: Check) -> str:
         f"<div>{html.escape(_(check.name))}</div>",
         f'<div class="lab-flow">{claimed}<span style="color:{tone.computed}">{html.escape(_("computed"))} '
         f"<b>{html.escape(_with_unit(check))}</b></span></div>",
-        f'<code class="lab-formula">{html.escape(_(check.formula).replace(" x ", " × "))}</code>',
+        f'<code class="lab-formula">{html.escape(_formula(check.formula).replace(" x ", " × "))}</code>',
     ]
     if check.inputs:
         parts.append(f'<div class="lab-muted">{html.escape(_inputs(check.inputs))}</div>')
     if check.note:
         parts.append(f'<div class="lab-muted">{html.escape(_(check.note))}</div>')
     return f'<div class="lab-check">{"".join(parts)}</div>'
+
+
+def _formula(text: str) -> str:
+    """A formula in the visitor's language, or several of them that a check joined."""
+    whole = _(text)
+    return whole if whole != text else "; ".join(_(part) for part in text.split("; "))
 
 
 def _with_unit(check: Check) -> str:

@@ -17,7 +17,7 @@ Found = tuple[int, str, Any, list[str]] | tuple[int, str, Any, list[str], str | 
 
 
 def python(file: BinaryIO, keywords: Mapping[str, Any], tags: Any, options: Any) -> Iterator[Found]:
-    """What Babel finds, the marked texts inside f-strings, and expression and unit of each formula."""
+    """What Babel finds, the marked texts inside f-strings, and expression, unit and source of each formula."""
     found: Iterator[Any] = iter(extract_python(file, keywords, tags, options))
     yield from found
     file.seek(0)
@@ -27,7 +27,7 @@ def python(file: BinaryIO, keywords: Mapping[str, Any], tags: Any, options: Any)
                 if _name(call) in keywords and _texts(call.args):
                     yield call.lineno, _name(call), tuple(_texts(call.args)), []
         elif isinstance(node, ast.Call) and _name(node) == "formula":
-            texts = _texts([*node.args, *(word.value for word in node.keywords if word.arg == "unit")])
+            texts = _texts([*node.args, *(word.value for word in node.keywords if word.arg in ("unit", "source"))])
             yield from ((node.lineno, "N_", text, []) for text in texts if text)
 
 
