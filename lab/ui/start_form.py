@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from lab.models import facts_of
 from lab.runs import beforehand, chain
 from lab.spec import RunSpec, setting_at
 from lab.text import N_
-from lab.ui import draft, forms
+from lab.ui import draft, fits, forms
 from lab.ui.estimate import Estimate
 from lab.ui.language import _
 
@@ -85,8 +86,8 @@ def length_path() -> str:
     return "schedule.epochs" if draft.shown("schedule.max_steps") is None else "schedule.max_steps"
 
 
-def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
-    """Every other setting, by group, one click away."""
+def expert(spec: RunSpec, shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
+    """Every other setting that goes with the task and the method, by group, one click away."""
     changed = [path for path in draft.own_paths() if path not in shown]
     label = _("Expert settings")
     if changed:
@@ -94,7 +95,12 @@ def expert(shown: Sequence[str], problems: Mapping[str, LabError]) -> None:
     with st.expander(label, icon=":material/tune:", key="expert", on_change="rerun") as opened:
         if not opened.open:
             return
-        groups = forms.expert_paths(shown)
+        kept = {*changed, *problems}  # what was changed or is wrong is never hidden
+        groups = {
+            group: [path for path in paths if path in kept or fits.applies(path, spec)]
+            for group, paths in forms.expert_paths(shown).items()
+        }
+        groups = {group: paths for group, paths in groups.items() if paths}
         chosen = st.pills(
             _("Group"),
             list(groups),
@@ -117,10 +123,11 @@ def refused(spec: RunSpec) -> list[InputError]:
         specs.check(spec)
     except InputError as error:
         found += getattr(error, "problems", [error])
-    try:
+    with suppress(LabError):  # a model or data set that is not there is told at its own field
         found += beforehand.problems(spec, facts_of(chain.resolved(spec)[0].model.source))
-    except LabError:
-        return found  # a model or data set that is not there is told at its own field
+    for problem in found:
+        if problem.where in (spec.data.source, *spec.tasks.sources.values()):  # rows of another kind
+            problem.where = "tasks.sources" if spec.task == "multi-task" else "data.source"
     return found
 
 

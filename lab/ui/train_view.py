@@ -10,12 +10,13 @@ import streamlit as st
 from lab import spec as specs
 from lab.errors import LabError
 from lab.spec import RunSpec, setting_at
-from lab.ui import draft, find_lr_view, forms, plan_findings, plan_view, sources, start_form
+from lab.ui import draft, find_lr_view, fits, forms, plan_findings, plan_view, sources, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, error_parts
 from lab.ui.layout import card
 
-BASIC = ("model.source", "data.source", "method.name", "schedule.learning_rate", "schedule.per_device_batch")
+# Settings with a place of their own at the top of the form.
+PLACED = ("task", "model.source", "data.source", "tasks.sources", "tasks.kinds")
 
 
 def problems_by_field(spec: RunSpec, now: Estimate) -> dict[str, LabError]:
@@ -30,25 +31,39 @@ def problems_by_field(spec: RunSpec, now: Estimate) -> dict[str, LabError]:
 
 def form(problems: Mapping[str, LabError]) -> None:
     """The settings that matter; every other one is in the expert part."""
-    length = start_form.length_path()
-    start_form.recipe_choice()
+    spec = draft.run_spec()
+    first, second = st.columns(2)
+    with first:
+        start_form.recipe_choice()
+    with second:
+        forms.field("task", problem=problems.get("task"))
     sources.model_field(problem=problems.get("model.source"))
-    forms.field(
-        "data.source",
-        options=sources.data_sets(),
-        names=sources.data_name,
-        problem=problems.get("data.source"),
-    )
-    forms.group(["method.name", length], problems=problems)
-    forms.group(["schedule.learning_rate", "schedule.per_device_batch"], problems=problems)
-    shown = (*BASIC, length)
-    find_lr_view.panel(draft.run_spec(), ready=not problems and not draft.wrong())
-    start_form.expert((*shown, "data.examples") if draft.size_is_known() else shown, problems)
+    if spec.task == "multi-task":
+        forms.group(["tasks.sources", "tasks.kinds"], columns=1, problems=problems)
+    else:
+        forms.field(
+            "data.source",
+            options=sources.data_sets(),
+            names=sources.data_name,
+            problem=problems.get("data.source"),
+        )
+    fits.data_note(spec)
+    shown = shown_paths(spec)
+    forms.group([path for path in shown if path not in PLACED], problems=problems)
+    find_lr_view.panel(spec, ready=not problems and not draft.wrong())
+    start_form.expert(spec, (*shown, "data.examples") if draft.size_is_known() else shown, problems)
+
+
+def shown_paths(spec: RunSpec) -> tuple[str, ...]:
+    """The settings of the short form: those of every run, of its method and of its task."""
+    own = ["method.name", *fits.of_method(spec)]
+    schedule = [start_form.length_path(), "schedule.learning_rate", "schedule.per_device_batch"]
+    return tuple(dict.fromkeys([*PLACED, *own, *schedule, *fits.of_task(spec)]))
 
 
 def hidden_problems(problems: Mapping[str, LabError]) -> None:
     """What keeps the run from starting in the expert part, with one button that puts all of it right."""
-    shown = (*BASIC, start_form.length_path())
+    shown = shown_paths(draft.run_spec())
     hidden = {path: problem for path, problem in problems.items() if path not in shown}
     if not hidden:
         return

@@ -71,15 +71,6 @@ def method(name: str, rank: int | None = None) -> str:
     return f"{word} r{rank}" if rank and name in ("lora", "qlora") else word
 
 
-# Values of settings that read better in words; the others are the field's own names and stay as they are.
-CHOICES = METHODS | {"auto": N_("automatic"), "none": N_("none"), "drop": N_("drop it"), "cut": N_("cut its end")}
-
-
-def choice(code: str) -> str:
-    """A value of a setting with fixed choices, in words."""
-    return _(CHOICES.get(code, code))
-
-
 TASKS = {
     "causal-lm": N_("text generation"),
     "classification": N_("text classification"),
@@ -88,6 +79,16 @@ TASKS = {
     "multi-task": N_("several tasks"),
     "preference": N_("preferences"),
 }
+
+# Values of settings that read better in words; the others are the field's own names and stay as they are.
+CHOICES = (
+    METHODS | TASKS | {"auto": N_("automatic"), "none": N_("none"), "drop": N_("drop it"), "cut": N_("cut its end")}
+)
+
+
+def choice(code: str) -> str:
+    """A value of a setting with fixed choices, in words."""
+    return _(CHOICES.get(code, code))
 
 
 def task(code: str) -> str:

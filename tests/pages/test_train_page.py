@@ -3,8 +3,10 @@
 import json
 import shlex
 
+import pytest
 from page_driver import go, keep_draft, open_page, text_of
 from streamlit.testing.v1 import AppTest
+from task_runs import classification_rows, prepared
 
 from lab import spec as specs
 from lab.errors import InputError
@@ -85,10 +87,10 @@ def test_the_summary_says_what_will_happen_before_the_start():
     assert "assumed speed" in shown
 
 
-def test_the_form_shows_seven_inputs_and_the_others_one_click_away():
+def test_the_form_shows_nine_inputs_and_the_others_one_click_away():
     app = open_page("train")
     inputs = [*app.selectbox, *app.number_input, *app.text_input, *app.checkbox]
-    assert len(inputs) == 7
+    assert len(inputs) == 9
     assert "Expert settings" in [expander.label for expander in app.expander]
 
 
@@ -169,3 +171,68 @@ def test_a_folder_that_is_no_model_never_becomes_the_drafts_model(tmp_path):
 
     app = AppTest.from_function(script, args=(str(tmp_path / "none"),)).run()
     assert [part.value for part in app.text] == ["demo", "model.source"]
+
+
+def inputs_of(app):
+    """The settings that the form shows, by their dotted names."""
+    drawn = [*app.selectbox, *app.number_input, *app.text_input, *app.checkbox]
+    return {one.key.removeprefix("set-") for one in drawn if str(one.key).startswith("set-")}
+
+
+def opened(app, group):
+    """The expert settings of one group."""
+    app.session_state["expert"] = True
+    app.run()
+    app.session_state["expert-group"] = group
+    return inputs_of(app.run())
+
+
+@pytest.mark.parametrize(
+    ("values", "there", "not_there"),
+    [
+        ({}, {"method.rank", "data.source"}, {"preference.method", "tasks.stride", "tasks.sources"}),
+        ({"task": "classification", "method.name": "full"}, {"regularisation.class_weights", "regularisation.sampler"},
+         {"method.rank", "tasks.stride"}),
+        ({"task": "token-classification"}, {"regularisation.class_weights"}, {"regularisation.sampler"}),
+        ({"task": "extractive-qa"}, {"tasks.stride", "tasks.max_answer"}, {"regularisation.class_weights"}),
+        ({"task": "multi-task"}, {"tasks.sources", "tasks.kinds", "tasks.sampling"}, {"data.source"}),
+        ({"task": "preference"}, {"preference.method", "preference.loss"}, {"preference.desirable_weight"}),
+        ({"task": "preference", "preference.method": "kto"}, {"preference.desirable_weight"}, {"preference.loss"}),
+        ({"method.name": "progressive"}, {"method.phases"}, {"method.rank", "method.trainable_layers"}),
+        ({"method.name": "qlora", "model.quantization": "nf4"}, {"model.quantization", "method.rank"}, set()),
+    ],
+)  # fmt: skip
+def test_the_form_shows_what_goes_with_task_and_method(values, there, not_there):
+    keep_draft(values)
+    shown = inputs_of(open_page("train"))
+    assert there <= shown and not (not_there & shown)
+
+
+def test_what_does_not_apply_is_not_among_the_expert_settings_unless_it_was_changed():
+    keep_draft({"task": "classification"})
+    app = open_page("train")
+    assert "method.alpha" in opened(app, "method") and "method.phases" not in opened(app, "method")
+    keep_draft({"method.phases": {"0": 1.0}})
+    assert "method.phases" in opened(open_page("train"), "method")
+
+
+def test_data_of_another_kind_propose_their_task_with_one_click(lab_home):
+    identifier = prepared(classification_rows(40), "classification", validation=8)
+    counts = {"bad": {"train": 16}, "good": {"train": 16}}
+    (lab_home / "datasets" / identifier / "figures.json").write_text(json.dumps({"classes": counts}))
+    keep_draft({"data.source": identifier})
+    app = open_page("train")
+    assert app.button(key="train-full").disabled
+    assert app.button(key="take-task").label == "Take the task that fits these data: text classification"
+    app.button(key="take-task").click().run()
+    assert not app.exception
+    assert app.selectbox(key="set-task").value == "classification" and labels(app)[1] == "Start training"
+    assert "2 labels: bad, good" in text_of(app)
+
+
+def test_a_recipe_brings_its_task_and_the_fields_of_it():
+    app = open_page("train")
+    app.selectbox(key="draft-recipe").set_value("multitask_bert").run()
+    assert not app.exception
+    assert app.selectbox(key="set-task").value == "multi-task"
+    assert {"tasks.sources", "tasks.kinds"} <= inputs_of(app)
