@@ -29,6 +29,7 @@ TOKENIZER = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "chat_template.jinja", "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model",
 )  # fmt: skip
+TASK = ("task.json",)  # of a model that gives labels: its task and their names
 OWN = ("README.md", "spec.yaml")
 
 # Words by the ten thousand: one of them may happen to be the name of a machine.
@@ -99,11 +100,11 @@ def inspect(folder: Path, token: str = "") -> None:
 
 def replaced_patterns() -> list[str]:
     """The names that a publication of the lab may replace or remove in a repository; others stay."""
-    return [*ADAPTER, *MODEL, *TOKENIZER, *OWN]
+    return [*ADAPTER, *MODEL, *TOKENIZER, *TASK, *OWN]
 
 
 def _allowed(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*ADAPTER, *MODEL, *TOKENIZER))
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in (*ADAPTER, *MODEL, *TOKENIZER, *TASK))
 
 
 def _rewritten(path: Path, base: Base) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from lab.publishing.base import Base
+from lab.publishing.head import PIPELINES, Head
 from lab.publishing.usage import Prompt, usage
 from lab.spec import RunSpec
 
@@ -33,6 +34,7 @@ class Facts:
     adapter: bool
     merged: bool = False
     prompt: Prompt | None = None
+    head: Head | None = None
     licence: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +46,7 @@ def model_card(facts: Facts) -> str:
     """The whole README.md: YAML front matter and Markdown."""
     sections = [
         ("", _opening(facts)),
-        ("How to load it", usage(facts.repository, facts.base, facts.prompt, adapter=facts.adapter)),
+        ("How to load it", _usage(facts)),
         ("Results", _results(facts)),
         ("How it was made", _recipe(facts)),
         ("Data", _data(facts)),
@@ -57,6 +59,11 @@ def model_card(facts: Facts) -> str:
         if text:
             body += [f"## {heading}", text] if heading else [text]
     return f"---\n{_front_matter(facts)}---\n\n" + "\n\n".join(body) + "\n"
+
+
+def _usage(facts: Facts) -> str:
+    length = facts.spec.data.max_length
+    return usage(facts.repository, facts.base, facts.prompt, adapter=facts.adapter, head=facts.head, length=length)
 
 
 def plain(value: object) -> str:
@@ -74,9 +81,9 @@ def _front_matter(facts: Facts) -> str:
         about["license"] = facts.licence
     if facts.data.get("hub"):
         about["datasets"] = [facts.data["hub"]]
-    about["pipeline_tag"] = "text-generation"
-    method = ["lora"] if facts.adapter or facts.merged else []
-    about["tags"] = ["fine-tuning-lab", "sft", *method]
+    about["pipeline_tag"] = PIPELINES[facts.head.task] if facts.head else "text-generation"
+    method = ["lora"] if (facts.adapter or facts.merged) and facts.spec.method.adapts else []
+    about["tags"] = ["fine-tuning-lab", _kind(facts), *method]
     return yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
 
 
@@ -86,13 +93,39 @@ def _opening(facts: Facts) -> str:
         if facts.base.kind == "hub"
         else plain(facts.base.name)
     )
-    if facts.adapter:
-        what = f"A LoRA adapter of rank {facts.spec.method.rank} for {base}"
+    method = facts.spec.method
+    if facts.adapter and not method.adapts:
+        what = f"A learned prompt of {method.virtual_tokens} tokens for {base}"
+    elif facts.adapter:
+        what = f"A LoRA adapter of rank {method.rank} for {base}"
     elif facts.merged:
-        what = f"{base} with a LoRA adapter of rank {facts.spec.method.rank} merged into its weights"
+        what = f"{base} with a LoRA adapter of rank {method.rank} merged into its weights"
     else:
-        what = f"{base}, all weights tuned"
-    return f"{what[0].upper()}{what[1:]}, made by supervised fine-tuning with the Fine-Tuning Lab."
+        what = f"{base}, {_TRAINED.get(method.name, 'all weights tuned')}"
+    made = _MADE[_kind(facts)]
+    return f"{what[0].upper()}{what[1:]}, {made} with the Fine-Tuning Lab.{_gives(facts.head)}"
+
+
+_TRAINED = {"frozen": "its last layers tuned", "progressive": "tuned in phases from its last layers down"}
+_MADE = {
+    "sft": "made by supervised fine-tuning",
+    "dpo": "made by direct preference optimisation (DPO)",
+    "kto": "made from answers called good or bad (KTO)",
+    "reward": "made to score answers, by pairs of a better and a worse one,",
+    "classification": "made to give one label to a text",
+    "token-classification": "made to give a tag to each word",
+    "extractive-qa": "made to find the answer to a question in a passage",
+}
+
+
+def _kind(facts: Facts) -> str:
+    if facts.head is not None:
+        return facts.head.task
+    return facts.spec.preference.method if facts.spec.task == "preference" else "sft"
+
+
+def _gives(head: Head | None) -> str:
+    return f" Labels: {', '.join(plain(label) for label in head.labels)}." if head and head.named else ""
 
 
 def _results(facts: Facts) -> str:
@@ -103,7 +136,7 @@ def _results(facts: Facts) -> str:
     tuned.setdefault("loss", final.get("eval_loss"))
     rows = []
     for name, label, form in (
-        ("loss", "loss on held-out rows (nats per token)", "{:.3f}"),
+        ("loss", "loss on held-out rows" + ("" if _kind(facts) != "sft" else " (nats per token)"), "{:.3f}"),
         ("perplexity", "perplexity", "{:.2f}"),
         ("stop_rate", "answers that end by themselves", "{:.0%}"),
         ("format_rate", "answers of one sentence in the taught form", "{:.0%}"),
@@ -112,20 +145,33 @@ def _results(facts: Facts) -> str:
         before, after = base.get(name), tuned.get(name)
         if before is not None and after is not None:
             rows.append((label, form.format(before), form.format(after)))
+    rows += _scores(base, tuned)
     if not rows:
         return ""
     count = tuned.get("count")
-    how = f"On {count} held-out prompts" if count else "On held-out rows"
+    how = f"On {count} held-out {'rows' if facts.head else 'prompts'}" if count else "On held-out rows"
     decoding = facts.summary.get("decoding")
     told = f", {decoding} decoding, at most {facts.summary.get('max_new_tokens')} new tokens" if decoding else ""
     return f"{how}{told}; none of them was trained on.\n\n" + _table(("", "base", "tuned"), rows)
+
+
+def _scores(base: Mapping[str, Any], tuned: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The scores of a task with 95 % intervals, as rows of the table; a base without a head was not scored."""
+    found = []
+    for name, score in (tuned.get("scores") or {}).items():
+        before = ((base.get("scores") or {}).get(name) or {}).get("value")
+        after = f"{score['value']:.1%}"
+        if score.get("low") is not None and score.get("high") is not None:
+            after += f" ({score['low']:.1%} to {score['high']:.1%})"
+        found.append((name.replace("_", " "), "-" if before is None else f"{before:.1%}", after))
+    return found
 
 
 def _recipe(facts: Facts) -> str:
     spec, result = facts.spec, facts.result
     schedule, method = spec.schedule, spec.method
     rows: list[tuple[str, object]] = [("method", method.name)]
-    if facts.adapter or facts.merged:
+    if method.adapts:
         targets = method.target_modules if isinstance(method.target_modules, str) else ", ".join(method.target_modules)
         rows += [
             ("rank / alpha / dropout", f"{method.rank} / {method.alpha} / {method.dropout:g}"),
@@ -147,8 +193,9 @@ def _recipe(facts: Facts) -> str:
             f"{schedule.optimizer}, weight decay {schedule.weight_decay:g}, clipping {schedule.max_grad_norm:g}",
         ),
         ("maximum length", f"{spec.data.max_length} tokens"),
-        ("loss", "on the answer only" if spec.data.completion_only else "on prompt and answer"),
-        ("prompt template", (facts.prompt.template if facts.prompt else "") or spec.data.template),
+        ("loss", _loss(facts)),
+        ("labels", ", ".join(facts.head.labels) if facts.head and facts.head.named else ""),
+        ("prompt template", _template(facts)),
         ("precision", result.get("precision") or spec.resources.precision),
         ("device", result.get("device")),
         ("seed", spec.seed),
@@ -159,6 +206,18 @@ def _recipe(facts: Facts) -> str:
         _table(("setting", "value"), told)
         + "\n\nAll settings are in `spec.yaml`: `python -m lab train --spec spec.yaml`."
     )
+
+
+def _loss(facts: Facts) -> str:
+    if _kind(facts) != "sft":
+        return f"that of the task {_kind(facts)}"
+    return "on the answer only" if facts.spec.data.completion_only else "on prompt and answer"
+
+
+def _template(facts: Facts) -> str:
+    if facts.head is not None and facts.head.task != "reward":
+        return ""  # texts are read as they stand
+    return (facts.prompt.template if facts.prompt else "") or facts.spec.data.template
 
 
 def _data(facts: Facts) -> str:
@@ -187,6 +246,12 @@ def _data(facts: Facts) -> str:
 
 
 def _limits(facts: Facts) -> str:
+    if facts.head is not None:
+        return (
+            "The model knows nothing but what its rows taught: it answers every text, also one of another kind, "
+            "language or time, and has the errors and bias of the base model and of whoever labelled the rows. "
+            "The figures above hold for held-out rows of the same data; other data may give others."
+        )
     prompt = " Prompts in another form than the one above were not seen in the tuning." if facts.prompt else ""
     return (
         "Fine-tuning teaches a form and a subject; it does not check facts. The model states wrong things in "

@@ -6,6 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from lab.publishing.head import TASK_FILE, Head, head_of
+from lab.runs.base import check_base
+from lab.runs.directory import RunDirectory
+from lab.spec import RunSpec
 
 
 @contextmanager
@@ -31,7 +37,27 @@ def _merge(run_directory: Path, folder: Path) -> None:
     from lab.spec import load
     from lab.training.build import load_tuned, storage_dtype  # torch, only when it is needed
 
-    model, tokenizer = load_tuned(run_directory)  # in fp32: the sum is rounded once, when it is saved
-    base = load(run_directory / "spec.yaml").model
-    model.merge_and_unload().to(storage_dtype(base.source, base.revision)).save_pretrained(folder)
+    spec = load(run_directory / "spec.yaml")
+    head = head_of(run_directory / "final")
+    # In fp32: the sum is rounded once, when it is saved.
+    model, tokenizer = load_tuned(run_directory) if head is None else _headed(run_directory, spec, head)
+    model.merge_and_unload().to(storage_dtype(spec.model.source, spec.model.revision)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if head is not None:
+        shutil.copyfile(run_directory / "final" / TASK_FILE, folder / TASK_FILE)
+
+
+def _headed(run_directory: Path, spec: RunSpec, head: Head) -> tuple[Any, Any]:
+    """The base with the adapter and head of the run, and its tokenizer. Raises LabError for a base that changed."""
+    import transformers
+    from peft import PeftModel
+
+    from lab.training.build import load_headed
+
+    check_base(RunDirectory(run_directory))
+    final = run_directory / "final"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(final, local_files_only=True)
+    auto_class = getattr(transformers, f"AutoModelFor{head.suffix}")
+    base, _new = load_headed(auto_class, spec.model.source, revision=spec.model.revision, **head.settings())
+    base.float().config.pad_token_id = tokenizer.pad_token_id
+    return PeftModel.from_pretrained(base, str(final), local_files_only=True), tokenizer

@@ -14,6 +14,7 @@ from lab.json_io import read_json
 from lab.publishing import bundle
 from lab.publishing.base import Base, base_of
 from lab.publishing.card import Facts, model_card
+from lab.publishing.head import check_adapter, head_of
 from lab.publishing.hub import Hub
 from lab.publishing.merge import merged_model
 from lab.publishing.names import full_name
@@ -86,6 +87,7 @@ def publish(
         with events.phase("check"):
             source = _finished(request.run)
             base = base_of(source.spec.model.source, source.spec.model.revision, asked=request.base_model)
+            _check_head(source, request)
             _check_unchanged(source, request)
             hub = Hub(token)
             repository = _allowed(hub, request)
@@ -123,6 +125,13 @@ def _finished(run_id: str) -> RunDirectory:
             run=run_id,
         )
     return source
+
+
+def _check_head(source: RunDirectory, request: Request) -> None:
+    """Refuse what nobody could load: several models at once, an adapter for a body that is not loaded."""
+    head = head_of(source.final_path)
+    if request.what == "adapter" and (source.final_path / "adapter_config.json").is_file():
+        check_adapter(head, source.spec)
 
 
 def _check_unchanged(source: RunDirectory, request: Request) -> None:
@@ -203,6 +212,7 @@ def _make_bundle(folder: Path, source: RunDirectory, base: Base, request: Reques
         adapter=adapter and not merged,
         merged=merged,
         prompt=_prompt(source),
+        head=head_of(source.final_path),
         licence=request.licence,
         result=source.result or {},
         plan=source.plan,
