@@ -45,7 +45,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def spec_of(model: Path, task: str, method: str, **changes: Any) -> RunSpec:
     data = tasks.prepared(KINDS[task](), task)
-    rate = 3e-3 if method == "full" else 1e-2
+    rate = 3e-3
     given = QUICK | {"method__name": method, "schedule__learning_rate": rate, "task": task} | changes
     return runs.make_spec(model, Path(data), **given)
 
