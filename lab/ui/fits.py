@@ -33,13 +33,12 @@ def of_task(spec: RunSpec) -> list[str]:
     """The settings that a task is about, besides its data."""
     if spec.task == "preference":
         return ["preference.method", *_of_preference(spec.preference.method)]
-    found = {
+    return {
         "classification": ["regularisation.class_weights", "regularisation.sampler"],
         "token-classification": ["regularisation.class_weights"],
         "extractive-qa": ["tasks.stride", "tasks.max_answer"],
         "multi-task": ["tasks.sampling", "regularisation.class_weights"],
     }.get(spec.task, [])
-    return [*found, "data.max_length"] if len(found) % 2 else found
 
 
 def _of_preference(method: str) -> list[str]:
@@ -84,23 +83,28 @@ def _applies_elsewhere(path: str, spec: RunSpec) -> bool:
     return path != "data.source" or spec.task != "multi-task"
 
 
+def misfit(spec: RunSpec) -> str:
+    """The task that could learn from the chosen data set when the chosen task cannot; else empty."""
+    kind = "" if spec.task == "multi-task" else kind_of(spec.data.source)
+    if not kind or kind in KINDS[spec.task]:
+        return ""
+    return next((task for task, kinds in KINDS.items() if kind in kinds), "")
+
+
 def data_note(spec: RunSpec) -> None:
     """The labels of the chosen data set, or, where it is of another kind, the task that could learn from it."""
-    kind = kind_of(spec.data.source)
-    if not kind or spec.task == "multi-task":
-        return
-    if kind not in KINDS[spec.task]:
-        fitting = next((task for task, kinds in KINDS.items() if kind in kinds), "")
-        if fitting:
-            st.button(
-                _("Take the task that fits these data: {task}", task=words.task(fitting)),
-                key="take-task",
-                icon=":material/check:",
-                wrap=True,
-                on_click=draft.put,
-                args=("task", fitting),
-            )
-    elif labels := labels_of(spec.data.source):
+    if fitting := misfit(spec):
+        said = _("The task {task} cannot learn from these rows.", task=words.task(spec.task))
+        st.markdown(":red[:material/error:] " + said)
+        st.button(
+            _("Take the task that fits these data: {task}", task=words.task(fitting)),
+            key="take-task",
+            icon=":material/check:",
+            wrap=True,
+            on_click=draft.put,
+            args=("task", fitting),
+        )
+    elif spec.task != "multi-task" and (labels := labels_of(spec.data.source)):
         shown = ", ".join(labels[:_LABELS_SHOWN])
         more = _(" and {count} more", count=len(labels) - _LABELS_SHOWN) if len(labels) > _LABELS_SHOWN else ""
         st.caption(_("{count} labels: {labels}", count=len(labels), labels=forms.plain(shown)) + more)

@@ -45,11 +45,14 @@ def form(problems: Mapping[str, LabError]) -> None:
             "data.source",
             options=sources.data_sets(),
             names=sources.data_name,
-            problem=problems.get("data.source"),
+            problem=None if fits.misfit(spec) else problems.get("data.source"),
         )
     fits.data_note(spec)
-    shown = shown_paths(spec)
-    forms.group([path for path in shown if path not in PLACED], problems=problems)
+    shown, of_task = shown_paths(spec), fits.of_task(spec)
+    alone = of_task[: len(of_task) % 2]  # the first of an odd number has a row of its own
+    forms.group(alone, columns=1, problems=problems)
+    forms.group(of_task[len(alone) :], problems=problems)
+    forms.group([path for path in shown if path not in (*PLACED, *of_task)], problems=problems)
     find_lr_view.panel(spec, ready=not problems and not draft.wrong())
     start_form.expert(spec, (*shown, "data.examples") if draft.size_is_known() else shown, problems)
 

@@ -81,9 +81,18 @@ TASKS = {
 }
 
 # Values of settings that read better in words; the others are the field's own names and stay as they are.
-CHOICES = (
-    METHODS | TASKS | {"auto": N_("automatic"), "none": N_("none"), "drop": N_("drop it"), "cut": N_("cut its end")}
-)
+CHOICES = {
+    **METHODS,
+    **TASKS,
+    "auto": N_("automatic"),
+    "none": N_("none"),
+    "drop": N_("drop it"),
+    "cut": N_("cut its end"),
+    "dpo": "DPO",
+    "kto": "KTO",
+    "orpo": "ORPO",
+    "reward": N_("reward model"),
+}
 
 
 def choice(code: str) -> str:

@@ -223,6 +223,7 @@ def test_data_of_another_kind_propose_their_task_with_one_click(lab_home):
     keep_draft({"data.source": identifier})
     app = open_page("train")
     assert app.button(key="train-full").disabled
+    assert "The task text generation cannot learn from these rows." in text_of(app)
     assert app.button(key="take-task").label == "Take the task that fits these data: text classification"
     app.button(key="take-task").click().run()
     assert not app.exception
