@@ -124,7 +124,7 @@ def kind_of(source: str) -> str:
 
 def labels_of(source: str) -> list[str]:
     """The labels of a prepared data set; empty where there are none."""
-    if not is_id(source):
+    if not is_id(source) or not kind_of(source):
         return []
     figures = read_json(registry.dataset_path(source) / "figures.json") or {}
     return [str(label) for label in figures.get("classes") or {}]
