@@ -225,7 +225,8 @@ def _numbers(view: RunView) -> list[tuple[str, str, str]]:
         *((label, value, "") for label, value in scores),
         (_("Speed"), _speed_text(progress.get("tokens_per_s")), _planned_speed(view)),
         (_("Peak memory"), gib(memory), _("plan {size}", size=gib(planned)) if planned else ""),
-        (_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view)),
+        # Beside a score it would stand in a row of its own; it is drawn as a curve below.
+        *([] if scores else [(_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view))]),
     ]
 
 
