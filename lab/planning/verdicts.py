@@ -237,7 +237,7 @@ def too_large(plan: Plan, there: float, device: str) -> Iterator[Verdict]:
             "checkpointing nor LoRA makes it fit: choose a smaller model or a device with more memory."
         )
     values = {"total": total, "device": device, "there": there}
-    yield Verdict("resources.device", "error", sentence, "memory terms of this plan", values)
+    yield Verdict("resources.device", "error", sentence, N_("memory terms of this plan"), values)
 
 
 def too_long(plan: Plan) -> Iterator[Verdict]:
@@ -248,6 +248,6 @@ def too_long(plan: Plan) -> Iterator[Verdict]:
             "model.source",
             "warning",
             N_("It would take about {days:.0f} days: choose a smaller model, fewer examples or a faster device."),
-            "steps and speed of this plan",
+            N_("steps and speed of this plan"),
             {"days": days},
         )
