@@ -52,7 +52,7 @@ def gather(
     assumptions: dict[str, dict[str, Any]] = {}
     if examples is None:
         examples = spec.data.examples
-    if spec.data.source == "demo" and examples is None:
+    if spec.data.source == "demo" and examples is None and spec.task != "multi-task":  # which has sources of its own
         examples, demo_mean, demo_longest = demo_data()
         mean_tokens, longest_tokens = mean_tokens or demo_mean, longest_tokens or demo_longest
     if mean_tokens is None:

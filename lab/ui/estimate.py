@@ -44,7 +44,7 @@ class Estimate:
 def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
     """The estimate for a spec on this machine, on a device of the hardware presets, or on a GPU of one's own."""
     facts, model_error = _facts(spec.model.source)
-    known, data_error = _known_data(spec.data.source)
+    known, data_error = _known_of_tasks(spec) if spec.task == "multi-task" else _known_data(spec.data.source)
     if device == own_gpu.CODE:
         made = plan(spec, facts=facts, device=own_gpu.described() or "cuda", **known)
         limit: tuple[float | None, str] = (own_gpu.memory_gb() * 1e9 / GIB, own_gpu.name())
@@ -90,6 +90,14 @@ def _known_data(source: str) -> tuple[dict[str, Any], LabError | None]:
         "longest_tokens": (record.get("tokens") or {}).get("max") or lengths.get("max"),
     }
     return {name: value for name, value in known.items() if value}, None
+
+
+def _known_of_tasks(spec: RunSpec) -> tuple[dict[str, Any], LabError | None]:
+    """The training rows of all tasks together, where every one has a prepared data set."""
+    found = [_known_data(source) for source in spec.tasks.sources.values()]
+    error = next((problem for _known, problem in found if problem), None)
+    rows = [known.get("examples") for known, _problem in found]
+    return ({"examples": sum(filter(None, rows))} if rows and all(rows) else {}), error
 
 
 def _too_large(made: Plan, limit: tuple[float | None, str]) -> list[Verdict]:

@@ -237,3 +237,12 @@ def test_a_recipe_brings_its_task_and_the_fields_of_it():
     assert not app.exception
     assert app.selectbox(key="set-task").value == "multi-task"
     assert {"tasks.sources", "tasks.kinds"} <= inputs_of(app)
+
+
+def test_the_examples_of_several_tasks_are_those_of_their_data_sets():
+    sources = {name: prepared(classification_rows(40), "classification", validation=8) for name in ("mood", "tone")}
+    kinds = dict.fromkeys(sources, "classification")
+    keep_draft({"task": "multi-task", "method.name": "full", "tasks.sources": sources, "tasks.kinds": kinds})
+    app = open_page("train")
+    assert "64 examples" in text_of(app) and "3,790" not in text_of(app)
+    assert labels(app)[1] == "Start training"
