@@ -149,6 +149,9 @@ def watch(pid: int, peak: list[int]) -> None:
 
 def lab_way(work: Path, model: str, kind: str, *, near: bool = False) -> dict[str, Any]:
     """A prepared data set, as a worker makes it."""
+    from lab.data.without_torch import keep_torch_out
+
+    keep_torch_out()
     from lab.data.options import Options
     from lab.data.prepare import prepare_dataset
     from lab.data.progress import NotesOnly

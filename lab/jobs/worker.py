@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lab.data.without_torch import keep_torch_out
 from lab.errors import InputError
 from lab.jobs.failures import as_lab_error
 from lab.json_io import write_json
@@ -64,6 +65,8 @@ def _body(kind: str) -> Run:
             kind=kind,
             kinds=", ".join(BODIES),
         )
+    if kind == "prepare":
+        keep_torch_out()
     run: Run = importlib.import_module(BODIES[kind]).run
     return run
 
