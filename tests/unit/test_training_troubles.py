@@ -10,8 +10,9 @@ import torch
 import training_runs as runs
 
 from lab.errors import InputError, LabError
-from lab.training import callbacks, session
+from lab.training import callbacks
 from lab.training.build import load_base
+from lab.training.tasks import causal
 from lab.training.trainer import LabTrainer
 
 
@@ -57,9 +58,7 @@ def test_a_run_that_ends_on_weights_that_are_no_numbers_has_failed(
     assert not run.final_path.exists()
 
 
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), MemoryError()]
-)
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), MemoryError()])
 def test_a_full_memory_names_half_the_batch_and_double_the_accumulation(
     tiny_llama: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -93,14 +92,12 @@ def test_another_runtime_error_is_not_taken_for_a_full_memory(
     tiny_llama: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = runs.make_run(tmp_path / "run", runs.make_spec(tiny_llama, data))
-    monkeypatch.setattr(session, "open_data", lambda *args, **kwargs: torch.ones(2) @ torch.ones(3))
+    monkeypatch.setattr(causal, "open_data", lambda *args, **kwargs: torch.ones(2) @ torch.ones(3))
     with pytest.raises(RuntimeError):
         runs.train(run)
 
 
-def test_a_length_beyond_the_models_positions_is_cut_and_noted(
-    tiny_llama: Path, data: Path, tmp_path: Path
-) -> None:
+def test_a_length_beyond_the_models_positions_is_cut_and_noted(tiny_llama: Path, data: Path, tmp_path: Path) -> None:
     spec = runs.make_spec(tiny_llama, data, data__max_length=4096, schedule__max_steps=1)
     run = runs.make_run(tmp_path / "run", spec)
     assert runs.train(run)["ended"] == "finished"
