@@ -161,4 +161,4 @@ def test_a_changed_row_becomes_the_next_version(start_server, page, tmp_path):
     expect(page.get_by_text("Row 60:")).to_be_visible(timeout=MINUTES)
     with page.expect_download() as download:
         page.get_by_role("button", name="Report").click()
-    assert download.value.suggested_filename == "rows-v2.html"
+    assert download.value.suggested_filename == "rows-jsonl-v2.html"
