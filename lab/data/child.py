@@ -21,7 +21,7 @@ from lab.runs.patience import cpu_seconds
 from lab.text import N_
 
 # What a request may say about a file; what it does not say is found.
-SAID = ("name", "encoding", "delimiter", "quote", "text_unit", "format", "mapping", "kind")
+SAID = ("name", "encoding", "delimiter", "quote", "text_unit", "format", "mapping", "kind", "group")
 
 
 def main() -> None:

@@ -49,6 +49,8 @@ def read(
         field: getattr(options, field) for field in ("kind", "encoding", "delimiter", "quote", "text_unit", "format")
     }
     said["mapping"] = options.columns
+    if options.preparation.split_by == "group":
+        said["group"] = options.preparation.group_column
     most = {"file": 2 * limits.FILE_BYTES, "cpu_s": cpu_seconds(path)}
     try:
         facts = ask(CHILD, request | said, timeout_s=wall_seconds(path), limits=most, go_on=go_on)

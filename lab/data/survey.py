@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.data import limits
-from lab.data.canonical import WrongValue, canonical
+from lab.data.canonical import WrongValue, as_text, canonical
 from lab.data.files import File, open_file
 from lab.data.kinds import Found, find, unknown_columns
-from lab.data.nested import nested_columns
+from lab.data.nested import nested_columns, pick
 from lab.data.readers import read
 from lab.data.rendered import Unrenderable
 from lab.data.roles import TRAINABLE
@@ -25,7 +25,7 @@ from lab.errors import InputError
 from lab.text import N_
 
 _NO_VALUE = frozenset(("null", "none", "nan", "na", "n/a", "#n/a"))
-_MAY_BE_EMPTY = frozenset(("split", "input", "context", "text_pair", "tools", "id", "system"))
+_MAY_BE_EMPTY = frozenset(("split", "group", "input", "context", "text_pair", "tools", "id", "system"))
 _SORTS = {bool: "true or false", int: "number", float: "number", list: "list", dict: "object"}
 PARTS = frozenset(("train", "validation", "test"))
 
@@ -71,11 +71,13 @@ def survey(
     mapping: Mapping[str, str] | None = None,
     kind: str = "",
     lenient: bool = False,
+    group: str = "",
     write: Callable[[dict[str, Any]], None] | None = None,
     **said: str,
 ) -> Survey:
     """Read the whole file; `write` receives every canonical row.
 
+    `group` is the column by whose values the rows will be split; each row then carries its value as `group`.
     `said` may name encoding, delimiter, quote, text_unit and format (see `lab.data.said`). Raises InputError for a
     file that cannot be read, naming the line, and for one without a known column unless `lenient`. Memory: one
     row at a time, 8 bytes for each row to find repetitions, and the document for JSON.
@@ -90,14 +92,17 @@ def survey(
             pass
         raise unknown_columns(table.columns, rows, file.name)
     result = Survey(file, table, found, nested_columns(rows) if rows else [])
-    _read(result, itertools.chain(sample, table.rows), write)
+    _read(result, itertools.chain(sample, table.rows), group, write)
     _count_what_is_left_out(result)
     tell(result)
     return result
 
 
 def _read(
-    result: Survey, rows: Iterator[tuple[int, dict[str, Any]]], write: Callable[[dict[str, Any]], None] | None
+    result: Survey,
+    rows: Iterator[tuple[int, dict[str, Any]]],
+    group: str,
+    write: Callable[[dict[str, Any]], None] | None,
 ) -> None:
     seen: set[int] = set()
     of_any_sort = result.table.format in ("json", "jsonl")  # the values of other formats are of one
@@ -116,6 +121,8 @@ def _read(
             continue
         try:
             values = canonical(row, result.found)
+            if group and group not in values:
+                values["group"] = as_text(pick(row, group), group)
         except Unrenderable as refusal:
             result.dropped[refusal.reason] += 1
             result.first.setdefault(refusal.reason, line)

@@ -43,7 +43,7 @@ def plain_text(row: Row, kind: str) -> str:
     return "\n".join(value for name, value in row.items() if name not in _NO_TEXT and isinstance(value, str) and value)
 
 
-_NO_TEXT = ("split", "label", "id")
+_NO_TEXT = ("split", "label", "id", "group")
 
 
 def _spoken(value: Any) -> str:

@@ -100,6 +100,23 @@ def test_rows_that_ask_the_same_stay_together():
     assert all(len(side) == 1 for side in sides.values())
 
 
+def test_rows_of_one_group_of_a_files_own_column_stay_together(tmp_path: Path):
+    rows = [{"question": f"What is {i}?", "answer": f"It is {i}.", "page": f"page {i % 9}"} for i in range(90)]
+    path = written(tmp_path, rows)
+    how = {"split_by": "group", "group_column": "page", "test_share": 0.2}
+    options = Options.of_request({"preparation": how, "validation_share": 0.2, "max_length": 128})
+    told = prepare_dataset(path, options, NotesOnly())
+    kept = [
+        json.loads(line) for line in (registry.dataset_path(told["dataset"]) / "rows.jsonl").read_text().splitlines()
+    ]
+    parts: dict[str, set[str]] = {}
+    for row in kept:
+        parts.setdefault(row["group"], set()).add(row["split"])
+    assert len(parts) == 9 and all(len(found) == 1 for found in parts.values())
+    assert {part for found in parts.values() for part in found} == {"train", "validation", "test"}
+    assert told["rows"]["kept"] == 90
+
+
 @pytest.mark.parametrize(("rows", "share", "held_out"), [(1, 0.1, 0), (2, 0.1, 1), (2, 0.9, 1), (10, 0.0, 0)])
 def test_a_small_data_set_keeps_a_row_for_training(rows: int, share: float, held_out: int):
     assert assign(SUMS[:rows], "instruction", share=share, seed=1).count("validation") == held_out
