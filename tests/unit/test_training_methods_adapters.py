@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 import task_runs as tasks
+import torch
 import training_runs as runs
 
 import lab.training  # noqa: F401  (before torch)
-
-torch = pytest.importorskip("torch")
-
-from lab.errors import InputError  # noqa: E402
-from lab.models import facts_of  # noqa: E402
-from lab.planning.lora import adapter_parameters  # noqa: E402
-from lab.runs.events import EventWriter  # noqa: E402
-from lab.spec import RunSpec, with_overrides  # noqa: E402
-from lab.training import build  # noqa: E402
-from lab.training.methods import pissa, quantised  # noqa: E402
-from lab.training.methods.adapters import adapt, lora_config  # noqa: E402
-from lab.training.save import save_final  # noqa: E402
+from lab.errors import InputError
+from lab.models import facts_of
+from lab.planning.lora import adapter_parameters
+from lab.runs.events import EventWriter
+from lab.spec import RunSpec, with_overrides
+from lab.training import build
+from lab.training.methods import pissa, quantised
+from lab.training.methods.adapters import adapt, lora_config
+from lab.training.save import save_final
 
 IDS = torch.tensor([[3, 17, 42, 99, 7, 23, 5]])
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 import task_runs as tasks
+import torch
 import training_runs as runs
 
 import lab.training  # noqa: F401  (before torch)
-
-torch = pytest.importorskip("torch")
-
-from lab.runs.directory import RunDirectory  # noqa: E402
+from lab.runs.directory import RunDirectory
 
 QUIET: dict[str, Any] = {
     "method__name": "full",

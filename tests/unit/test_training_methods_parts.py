@@ -9,20 +9,18 @@ from typing import Any
 
 import pytest
 import task_runs as tasks
+import torch
 
 import lab.training  # noqa: F401  (before torch)
-
-torch = pytest.importorskip("torch")
-
-from lab.errors import InputError  # noqa: E402
-from lab.spec import RunSpec, with_overrides  # noqa: E402
-from lab.training.attention import flat_row  # noqa: E402
-from lab.training.methods import dropout, losses, optimizers  # noqa: E402
-from lab.training.methods.consolidation import Consolidation, fisher  # noqa: E402
-from lab.training.methods.depth import depths  # noqa: E402
-from lab.training.methods.freezing import first_steps, phase_at, train_blocks  # noqa: E402
-from lab.training.methods.noise import add_noise, lengths_of  # noqa: E402
-from lab.training.methods.sampling import ClassSampler  # noqa: E402
+from lab.errors import InputError
+from lab.spec import RunSpec, with_overrides
+from lab.training.attention import flat_row
+from lab.training.methods import dropout, losses, optimizers
+from lab.training.methods.consolidation import Consolidation, fisher
+from lab.training.methods.depth import depths
+from lab.training.methods.freezing import first_steps, phase_at, train_blocks
+from lab.training.methods.noise import add_noise, lengths_of
+from lab.training.methods.sampling import ClassSampler
 
 
 @pytest.fixture(scope="module")
