@@ -22,6 +22,7 @@ from lab.training.machine import Machine
 from lab.training.measure import Pace
 from lab.training.methods.trainer import MethodTrainer
 from lab.training.steps import Course
+from lab.training.tally import Tally
 from lab.training.trainer import arguments
 
 REFERENCE = "ref"  # what TRL calls its frozen copy of an adapter
@@ -44,7 +45,7 @@ def configured(kind: Any, spec: RunSpec, course: Course, machine: Machine, check
     return config
 
 
-class Prepared(MethodTrainer):
+class Prepared(Tally, MethodTrainer):
     """What the three trainers have in common; `machine` and `pace` are set before TRL's own beginning."""
 
     machine: Machine
@@ -68,20 +69,6 @@ class Prepared(MethodTrainer):
         self.examples += len(inputs["input_ids"])
         with self.machine.autocast():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-
-    def take_counts(self) -> tuple[int, int]:
-        """Real tokens and answers trained on since the last call; the reference's passes are not counted."""
-        counts, self.tokens, self.examples = (self.tokens, self.examples), 0, 0
-        return counts
-
-    def take_up(self, checkpoint: Path) -> None:
-        """Put the weights and the record of a checkpoint in place without training on."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        with self.pace.paused():
-            super()._save_checkpoint(model, trial)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Weights and tokenizer; neither pickled arguments nor the reference's copy of an adapter."""

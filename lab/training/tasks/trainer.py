@@ -12,7 +12,6 @@ from transformers import (
     PreTrainedTokenizerBase,
     PrinterCallback,
     TrainerCallback,
-    TrainerState,
 )
 
 from lab.data.features.item import Item
@@ -23,6 +22,7 @@ from lab.training.measure import Pace
 from lab.training.methods.sampling import POWERS, ClassSampler
 from lab.training.methods.trainer import MethodTrainer
 from lab.training.steps import Course
+from lab.training.tally import Tally
 from lab.training.trainer import arguments
 
 
@@ -40,7 +40,7 @@ class Trains(Protocol):
     def loss(self, model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
-class TaskTrainer(MethodTrainer):
+class TaskTrainer(Tally, MethodTrainer):
     """transformers' Trainer, fed with items."""
 
     # Whether the batches of one optimizer step are averaged over all their labels together, so that
@@ -96,20 +96,6 @@ class TaskTrainer(MethodTrainer):
             return super()._get_train_sampler(train_dataset)
         classes = [item.labels[0] for item in self.plan.train]
         return ClassSampler(classes, POWERS[spec.regularisation.sampler], spec.seed)
-
-    def take_counts(self) -> tuple[int, int]:
-        """Real tokens and items trained on since the last call."""
-        counts, self.tokens, self.examples = (self.tokens, self.examples), 0, 0
-        return counts
-
-    def take_up(self, checkpoint: Path) -> None:
-        """Put the weights and the record of a checkpoint in place without training on."""
-        self._load_from_checkpoint(str(checkpoint))
-        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        with self.pace.paused():
-            super()._save_checkpoint(model, trial)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Weights and tokenizer, without the pickled arguments that the Trainer adds."""
