@@ -19,7 +19,7 @@ from lab.models.safety import check_folder
 from lab.planning import Plan, plan
 from lab.planning.arithmetic import held_out_rows
 from lab.planning.verdicts import Verdict, too_large, too_long
-from lab.runs import beforehand, chain, registry
+from lab.runs import beforehand, chain, registry, rehearsal
 from lab.runs.child import ask
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
@@ -66,6 +66,8 @@ def check_run(spec: RunSpec) -> Checked:
     with _collected(found):
         data = data_facts(spec)
     found += [problem for problem in beforehand.problems(spec, facts) if str(problem) not in map(str, found)]
+    if not any(rehearsal.about_data(problem, spec) for problem in found):
+        found = rehearsal.merged(found, rehearsal.problems(spec))
     if found:
         raise found[0] if len(found) == 1 else InputErrors(found)
     return Checked(spec, facts, planned(spec, facts, data))
@@ -122,7 +124,13 @@ def data_facts(spec: RunSpec) -> DataFacts:
     Raises InputError for a file that cannot be used, NotFoundError for a data set that does not exist.
     """
     if spec.task == "multi-task":
-        parts = [data_facts(one) for one in _each_task(spec)]
+        wrong: list[InputError] = []
+        parts = []
+        for one in _each_task(spec):
+            with _collected(wrong):
+                parts.append(data_facts(one))
+        if wrong:
+            raise InputErrors(wrong)
         known = [part.examples for part in parts if part.examples is not None]
         return DataFacts(sum(known) if len(known) == len(parts) else None)
     source = spec.data.source

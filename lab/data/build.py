@@ -230,6 +230,7 @@ def _nothing_left(built: Built) -> InputError:
     return InputError(
         N_("No row of {name} is left to train on ({reasons})."),
         where="data.source",
+        allowed=N_("At least one row that fits and has an answer."),
         next=N_("Raise data.max_length (the longest row has {longest} tokens), or set data.too_long to cut.")
         if too_long
         else N_("Check which column plays which role, and that the answers are not empty."),

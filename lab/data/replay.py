@@ -47,6 +47,7 @@ def replay(
         raise InputError(
             N_("General data of the kind {general} cannot be mixed into rows of the kind {kind}."),
             where="preparation.replay_source",
+            allowed=N_("Allowed: {kind}."),
             next=N_("Choose general data of the same kind, or leave preparation.replay_source empty."),
             general=general_kind,
             kind=kind,
@@ -87,6 +88,7 @@ def _check_labels(train: Sequence[Row], general: Sequence[Row]) -> None:
         raise InputError(
             N_("The general data has labels that the training rows do not have: {labels}."),
             where="preparation.replay_source",
+            allowed=N_("Labels that the training rows have."),
             next=N_("Choose general data with the same labels, or leave preparation.replay_source empty."),
             labels=", ".join(new[:10]),
         )

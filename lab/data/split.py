@@ -94,6 +94,7 @@ def _strata(rows: Sequence[Row], kind: str, free: Sequence[int], by: str, column
         raise InputError(
             N_("No row has a value in the column {column}, by which the rows are to be split."),
             where="preparation.group_column",
+            allowed=N_("A column of the data that has values."),
             next=N_("Name a column of the data whose values are filled, or split by random."),
             column=column,
         )
@@ -104,6 +105,7 @@ def _strata(rows: Sequence[Row], kind: str, free: Sequence[int], by: str, column
             raise InputError(
                 N_("Rows of the kind {kind} have no label that a stratified split could keep in proportion."),
                 where="preparation.split_by",
+                allowed=N_("Allowed for these rows: random, group."),
                 next=N_("Split by random or by group."),
                 kind=kind,
             )

@@ -128,6 +128,7 @@ def frame_of(tokenizer: Tokenizer) -> Frame:
         raise InputError(
             N_("The tokenizer names no end token, so that a model could not learn to stop."),
             where="model.source",
+            allowed=N_("A tokenizer with an eos_token."),
             next=N_("Add an eos_token to the model's tokenizer_config.json, or choose another model."),
         )
     bare = tokenizer("a b", add_special_tokens=False)["input_ids"]

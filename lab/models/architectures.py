@@ -222,3 +222,5 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Shape]] = {
     "bert": _bert,
     **dict.fromkeys(("roberta", "xlm-roberta", "camembert"), _roberta),
 }
+# The values of model_type whose shape is known.
+FAMILIES = tuple(_READERS)

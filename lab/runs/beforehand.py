@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from lab.errors import InputError
 from lab.json_io import read_json
 from lab.models import ModelFacts
-from lab.models.architectures import Linear
-from lab.runs import early_checks, registry
-from lab.runs.home import is_id
+from lab.runs import chain, early_checks, early_layers, registry
+from lab.runs.home import datasets_folder, is_id
+from lab.runs.network import is_data_on_hub
 from lab.spec import RunSpec, with_overrides
 from lab.spec.rules.task import KINDS
 from lab.text import N_
 
-ADAPTERS = ("lora", "qlora")
-
 
 def problems(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
-    """Everything that is wrong, each with the way out; nothing of what is not known. Raises NotFoundError."""
-    return [*_adapter(spec, facts), *_blocks(spec, facts), *_data(spec), *early_checks.problems(spec, facts)]
+    """Everything that is wrong, each with the way out; nothing of what is not known. Raises NotFoundError.
+
+    It takes milliseconds; what only the rows themselves tell is found by `lab.runs.rehearsal`.
+    """
+    with suppress(InputError):  # a run that left no model is told by whoever looks the model up
+        spec = chain.resolved(spec)[0]
+    return [*early_layers.problems(spec, facts), *_data(spec), *_beside(spec), *early_checks.problems(spec, facts)]
 
 
 def wrong_kind(task: str, kind: str, source: str) -> InputError:
@@ -49,66 +54,42 @@ def unseen_labels(unseen: Sequence[str], known: Sequence[str]) -> InputError:
     )
 
 
-def _adapter(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
-    if spec.method.name not in ADAPTERS or not facts.linear_modules:
-        return []
-    found, layers = [], facts.linear_modules
-    wanted = spec.method.target_modules
-    named = list(layers) if isinstance(wanted, str) else wanted
-    missing = [name for name in named if not _layers(name, layers)]
-    if missing:
+def nothing_to_judge_by(spec: RunSpec) -> InputError | None:
+    """The error for a run that is to keep its best evaluation and holds no row out; None where none is to be kept."""
+    asked = spec.evaluation
+    if asked.patience is None and not asked.keep_best:
+        return None
+    return InputError(
+        N_("Without held-out rows no evaluation can be the best one."),
+        where="evaluation.patience" if asked.patience is not None else "evaluation.keep_best",
+        allowed=N_("Allowed without held-out rows: patience empty, keep_best off."),
+        next=N_("Raise data.validation_share, or leave it out."),
+    )
+
+
+def _beside(spec: RunSpec) -> list[InputError]:
+    """What stands beside the data of a run, to be mixed in or not to be forgotten, and is not there."""
+    asked = {
+        "preparation.replay_source": spec.preparation.replay_source,
+        "regularisation.ewc_data": spec.regularisation.ewc_data if spec.regularisation.ewc_lambda > 0 else "",
+    }
+    found = []
+    for where, source in asked.items():
+        is_hub = where == "regularisation.ewc_data" and is_data_on_hub(source)
+        if not source.strip() or source == "demo" or is_hub or Path(source).expanduser().is_file():
+            continue
+        if is_id(source) and (datasets_folder() / source / "dataset.json").is_file():
+            continue
         found.append(
             InputError(
-                N_("The model has no layer called {missing}."),
-                where="method.target_modules",
-                allowed=N_("It has {layers}."),
-                next=N_("Write all-linear for all of them."),
-                missing=", ".join(missing),
-                layers=", ".join(sorted(layers)),
-            )
-        )
-    named = list(layers) if missing else named  # whatever is meant, no layer is wider than the widest
-    widths = {key: min(layer.inputs, layer.outputs) for name in named for key, layer in _layers(name, layers).items()}
-    narrow = min(widths, key=widths.__getitem__, default=None)
-    if narrow is not None and spec.method.rank > widths[narrow]:
-        found.append(
-            InputError(
-                N_("A rank of {rank} is above the {width} dimensions of the layer {layer}: it could not add more."),
-                where="method.rank",
-                allowed=N_("Up to {width} for these layers."),
-                next=N_("Lower the rank; 8 to 64 is usual."),
-                rank=spec.method.rank,
-                width=widths[narrow],
-                layer=narrow,
+                N_("There is no file and no data set {path}."),
+                where=where,
+                allowed=N_("A file, or the id of a prepared data set."),
+                next=N_("Check the path, or leave it out."),
+                path=source,
             )
         )
     return found
-
-
-def _blocks(spec: RunSpec, facts: ModelFacts) -> list[InputError]:
-    """More blocks to train than the model has."""
-    method, asked = spec.method, 0
-    if method.name == "frozen":
-        asked = method.trainable_layers or 0
-    elif method.name == "progressive":
-        asked = max((int(name) for name in method.phases if name.isdecimal()), default=0)
-    if not facts.layers or asked <= facts.layers:
-        return []
-    return [
-        InputError(
-            N_("The model has {layers} blocks, not {asked}."),
-            where="method.trainable_layers" if method.name == "frozen" else "method.phases",
-            allowed=N_("Up to {layers}."),
-            next=N_("Ask for fewer."),
-            layers=facts.layers,
-            asked=asked,
-        )
-    ]
-
-
-def _layers(name: str, layers: dict[str, Linear]) -> dict[str, Linear]:
-    """The kinds of layers that a name of PEFT's means: it matches the end of a layer's whole name."""
-    return {key: one for key, one in layers.items() if f".{key}".endswith(f".{name}") or f".{name}".endswith(f".{key}")}
 
 
 def _data(spec: RunSpec) -> list[InputError]:
@@ -128,4 +109,6 @@ def _data(spec: RunSpec) -> list[InputError]:
     classes = figures.get("classes") or {}
     known = [label for label, counts in classes.items() if counts.get("train")]
     unseen = [label for label, counts in classes.items() if counts.get("validation") and not counts.get("train")]
-    return [unseen_labels(unseen, known)] if unseen else []
+    found = [unseen_labels(unseen, known)] if unseen else []
+    alone = None if record["rows"].get("validation") else nothing_to_judge_by(spec)
+    return [*found, *([alone] if alone else [])]

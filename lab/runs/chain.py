@@ -35,6 +35,7 @@ def model_of(run_id: str) -> Path:
         raise InputError(
             N_("Run {run} left no whole model that another run could start from."),
             where="model.source",
+            allowed=N_("A run that has ended, with a whole or a merged model."),
             next=N_("Wait for its end; an adapter or a prompt without a merged model goes on with method.adapter."),
             run=run_id,
         )

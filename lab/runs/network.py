@@ -24,8 +24,8 @@ _FILES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
 
 def of_spec(spec: RunSpec) -> dict[str, Any]:
     """What a training's request says about the network."""
-    on_hub = locate(spec.model.source).kind == "hub" or is_data_on_hub(spec.data.source)
-    return _access(on_hub)
+    data = [spec.data.source, *spec.tasks.sources.values(), spec.regularisation.ewc_data]
+    return _access(locate(spec.model.source).kind == "hub" or any(map(is_data_on_hub, data)))
 
 
 def of_request(kind: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -36,16 +36,21 @@ def new_run(
 
 
 def rooted(spec: RunSpec) -> RunSpec:
-    """The spec with its folder and its file as absolute paths: the worker runs elsewhere."""
+    """The spec with its folders and files as absolute paths: the worker runs elsewhere."""
     from lab.spec import value_at, with_overrides
 
-    changes = {}
-    for path in ("model.source", "data.source"):
-        source = value_at(spec, path)
-        place = Path(source).expanduser()
-        if source != "demo" and source.strip() and "\0" not in source and not is_id(source) and place.exists():
-            changes[path] = str(place.absolute())
-    return with_overrides(spec, changes)
+    changes: dict[str, Any] = {path: _absolute(value_at(spec, path)) for path in _PLACES}
+    changes["tasks.sources"] = {name: _absolute(source) for name, source in spec.tasks.sources.items()}
+    return with_overrides(spec, {path: value for path, value in changes.items() if value != value_at(spec, path)})
+
+
+_PLACES = ("model.source", "data.source", "method.adapter", "regularisation.ewc_data", "preparation.replay_source")
+
+
+def _absolute(source: str) -> str:
+    place = Path(source).expanduser()
+    known = source != "demo" and source.strip() and "\0" not in source and not is_id(source) and place.exists()
+    return str(place.absolute()) if known else source
 
 
 def continuation(parent: RunDirectory, *, after_attempt: int) -> RunDirectory:

@@ -11,7 +11,7 @@ from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_spec
 from lab.errors import InputErrors, LabError
 from lab.models.facts import facts_of
-from lab.runs import beforehand, chain, client
+from lab.runs import beforehand, chain, client, rehearsal
 from lab.runs.home import new_id
 from lab.spec import RunSpec
 from lab.ui import estimate
@@ -51,7 +51,8 @@ def start_run(spec: RunSpec, *, short: bool, name: str) -> str | None:
         now = estimate.of(spec)
         if now.model_error or now.data_error:
             raise now.model_error or now.data_error  # type: ignore[misc]  # one of them is an error
-        if found := beforehand.problems(spec, facts_of(chain.resolved(spec)[0].model.source)):
+        found = beforehand.problems(spec, facts_of(chain.resolved(spec)[0].model.source))
+        if found := found or rehearsal.merged([], rehearsal.problems(spec)):
             raise InputErrors(found)
         run = client.submit(spec, short=short, plan=now.plan, key=press_key(name))
     except LabError as error:

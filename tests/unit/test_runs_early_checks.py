@@ -15,8 +15,8 @@ from lab.cli import main
 from lab.cli.checks import check_run
 from lab.errors import InputError, InputErrors
 from lab.models import facts_of
-from lab.runs import early_checks
-from lab.runs.home import datasets_folder
+from lab.runs import early_checks, early_layers
+from lab.runs.home import datasets_folder, new_id, runs_folder
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_gpu_that_is_not_there_is_refused(tiny_llama: Path, questions: Path, m
 
 def test_documents_that_are_all_too_long_are_refused_unless_they_are_cut(tiny_llama: Path) -> None:
     data = tasks.prepared([{"text": "a"}] * 30, "text")
-    lengths = {"model": str(tiny_llama), "edges": [90, 120, 150], "counts": [20, 10]}
+    lengths = {"model": str(tiny_llama), "edges": [0, 30, 60, 90, 120, 150], "counts": [0, 0, 0, 20, 10]}
     (datasets_folder() / data / "lengths.json").write_text(json.dumps(lengths))
     told = found(runs.make_spec(tiny_llama, Path(data), data__max_length=64))
     assert "90" in str(told["data.max_length"])
@@ -140,3 +140,110 @@ def test_several_problems_are_one_error_with_all_of_them(tiny_llama: Path, quest
     with pytest.raises(InputErrors) as caught:
         check_run(spec)
     assert len(caught.value.problems) == 2 and str(caught.value).count("\n") == 1
+
+
+def test_an_encoder_is_not_asked_to_write(questions: Path, tmp_path: Path) -> None:
+    folder = tasks.build_tiny_bert(tmp_path / "bert")
+    assert "both directions" in str(found(runs.make_spec(folder, questions))["model.source"])
+    for task in ("classification", "token-classification"):
+        spec = runs.make_spec(folder, questions, task=task)
+        assert early_checks.problems(spec, facts_of(str(folder))) == []
+
+
+def test_families_without_a_class_for_a_task_are_those_of_transformers() -> None:
+    from transformers.models.auto import modeling_auto as auto
+
+    from lab.models.architectures import FAMILIES
+
+    classes = {
+        "token-classification": auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+        "extractive-qa": auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+        "classification": auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+        "causal-lm": auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    }
+    for task, known in classes.items():
+        lacking = {name for name in FAMILIES if name not in known}
+        assert lacking == set(early_checks.WITHOUT_CLASS.get(task, ())), task
+
+
+def test_a_family_without_a_head_for_the_task_is_refused(questions: Path) -> None:
+    facts = facts_of({"model_type": "gemma2", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+                      "intermediate_size": 64, "vocab_size": 100})  # fmt: skip
+    (problem,) = early_checks.problems(runs.make_spec(Path("demo"), questions, task="extractive-qa"), facts)
+    assert problem.where == "model.source" and "gemma2" in str(problem) and "llama" in problem.as_dict()["allowed"]
+
+
+def test_a_learned_prompt_takes_positions_of_its_own(tmp_path: Path, questions: Path) -> None:
+    folder = tasks.build_tiny_gpt2(tmp_path / "gpt2")  # 128 positions
+    tuned: dict[str, Any] = {"method__name": "prompt-tuning", "method__virtual_tokens": 20}
+    told = found(runs.make_spec(folder, questions, data__max_length=120, **tuned))
+    assert "up to 108" in str(told["data.max_length"])
+    long = [{"text": f"{i} one two three " * 30} for i in range(20)]  # every row fills what there is
+    rows = tmp_path / "long.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in long))
+    changes = tuned | {"data__max_length": 512, "data__too_long": "cut", "schedule__max_steps": 1}
+    spec = runs.make_spec(folder, rows, **changes)
+    assert runs.train(runs.make_run(tmp_path / "run", spec))["ended"] == "finished"
+
+
+def unknown_family(folder: Path) -> Path:
+    """A tiny OPT, whose shape the lab does not know."""
+    from tokenizers import Tokenizer, models
+    from transformers import OPTConfig, OPTForCausalLM, PreTrainedTokenizerFast
+
+    config = OPTConfig(vocab_size=64, hidden_size=32, num_hidden_layers=3, ffn_dim=64, num_attention_heads=2,
+                       max_position_embeddings=64, word_embed_proj_dim=32)  # fmt: skip
+    OPTForCausalLM(config).save_pretrained(folder)
+    backend = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1}, unk_token="<unk>"))
+    fast = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", unk_token="<unk>")
+    fast.save_pretrained(folder)
+    return folder
+
+
+def test_layers_and_blocks_of_an_unknown_family_are_read_from_its_weights(tmp_path: Path, questions: Path) -> None:
+    folder = unknown_family(tmp_path / "opt")
+    assert facts_of(str(folder)).linear_modules == {}
+    told = found(runs.make_spec(folder, questions, method__target_modules=["query", "v_proj"], method__rank=40))
+    assert set(told) == {"method.target_modules", "method.rank"}
+    assert "self_attn.q_proj" in str(told["method.target_modules"]) and "32 dimensions" in str(told["method.rank"])
+    changes: dict[str, Any] = {"method__name": "frozen", "method__trainable_layers": 4}
+    assert "3 blocks" in str(found(runs.make_spec(folder, questions, **changes))["method.trainable_layers"])
+    good = runs.make_spec(folder, questions, method__target_modules=["q_proj", "fc1"], data__max_length=64)
+    assert early_layers.problems(good, facts_of(str(folder))) == []
+
+
+def test_an_adapter_of_another_base_or_task_is_refused(tiny_llama: Path, questions: Path, tmp_path: Path) -> None:
+    from publishing_runs import save_weights
+
+    save_weights(tiny_llama, tmp_path / "adapter", adapter=True, seed=1)
+    named: dict[str, Any] = {"method__adapter": str(tmp_path / "adapter")}
+    facts = facts_of(str(tiny_llama))
+    assert early_layers.problems(runs.make_spec(tiny_llama, questions, **named), facts) == []
+    told = early_layers.problems(runs.make_spec(Path("demo"), questions, task="classification", **named), facts)
+    assert len(told) == 2 and {problem.where for problem in told} == {"method.adapter"}
+    assert str(tiny_llama) in str(told[0]) and "classification" in str(told[1])
+    (gone,) = early_layers.problems(runs.make_spec(tiny_llama, questions, method__adapter="/nowhere"), facts)
+    assert "no adapter" in str(gone)
+
+
+def test_an_adapter_with_a_head_keeps_to_its_labels(tmp_path: Path) -> None:
+    bert = tasks.build_tiny_bert(tmp_path / "bert")
+    first = runs.make_spec(bert, Path(tasks.prepared(tasks.classification_rows(30), "classification", 4)),
+                           task="classification", schedule__max_steps=1)  # fmt: skip
+    run = runs.make_run(runs_folder() / new_id(), first)
+    assert runs.train(run)["ended"] == "finished"
+    plain = tasks.prepared(tasks.classification_rows(30, ("good", "bad", "plain")), "classification", 4)
+    spec = runs.make_spec(bert, Path(plain), task="classification", method__adapter=run.id)
+    assert "plain" in str(found(spec)["method.adapter"])
+    with pytest.raises(InputError):
+        runs.train(runs.make_run(tmp_path / "worker", spec))
+
+
+def test_a_run_whose_model_is_another_run_is_checked_by_that_model(tiny_llama: Path, questions: Path) -> None:
+    first = runs.make_run(runs_folder() / new_id(), runs.make_spec(tiny_llama, questions, schedule__max_steps=1))
+    assert runs.train(first)["ended"] == "finished"
+    spec = runs.make_spec(Path(first.id), questions, data__max_length=300, method__target_modules=["query"])
+    assert set(found(spec)) == {"data.max_length", "method.target_modules"}
+    assert check_run(runs.make_spec(Path(first.id), questions)).facts.parameters == facts_of(tiny_llama).parameters
+    unfinished = runs.make_run(runs_folder() / new_id(), first.spec)
+    assert "no whole model" in str(found(runs.make_spec(Path(unfinished.id), questions))["model.source"])

@@ -32,6 +32,7 @@ def classes_of(train: Sequence[Row], held_out: Sequence[Row]) -> list[str]:
         raise InputError(
             N_("All training rows have the same label, {label}: there is nothing to tell apart."),
             where="data.source",
+            allowed=N_("Two labels or more."),
             next=N_("Check which column holds the label."),
             label=classes[0] if classes else "-",
         )
@@ -39,6 +40,7 @@ def classes_of(train: Sequence[Row], held_out: Sequence[Row]) -> list[str]:
         raise InputError(
             N_("{rows} training rows have {labels} different labels, so the column holds no classes."),
             where="data.columns",
+            allowed=N_("At most one label for two rows."),
             next=N_("Name the column of the label: --set 'data.columns=text: COLUMN, label: COLUMN'."),
             rows=len(train),
             labels=len(classes),
@@ -57,6 +59,7 @@ def tags_of(train: Sequence[Row], held_out: Sequence[Row]) -> list[str]:
         raise InputError(
             N_("No training row names an entity: all tags are O."),
             where="data.source",
+            allowed=N_("Tags such as B-person and I-person beside O."),
             next=N_("Check which column holds the tags."),
         )
     _all_seen(types, [tag[2:] for row in held_out for tag in row["tags"] if tag != OUTSIDE])

@@ -77,6 +77,7 @@ def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
         raise InputError(
             N_("No row of {name} is left to train on ({reasons})."),
             where="data.source",
+            allowed=N_("At least one row that fits and has an answer."),
             next=N_("Check which column plays which role, and that the answers are not empty."),
             name=found.name,
             reasons=", ".join(f"{reason}: {count}" for reason, count in result.dropped.items()) or "-",

@@ -11,9 +11,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel, TrainerCallback
 from trl import DPOConfig, KTOConfig
 
+from lab.data.features.checks import check_form
 from lab.data.features.preference import Pair, PreferenceEncoder, Preferences, Single
 from lab.data.features.rows import TaskRows, open_rows
-from lab.errors import InputError
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.text import N_
@@ -35,6 +35,7 @@ class PairPlan(CausalPlan):
 
     score = "reward_accuracy"
     paired = True
+    base_first = True
     held_out_items: Sequence[Any] = ()
     board: Board
 
@@ -53,13 +54,7 @@ class PairPlan(CausalPlan):
 
     def check_form(self, rows: TaskRows) -> None:
         """Raise InputError for rows that hold no pairs."""
-        if any("chosen" not in row for row in (*rows.train, *rows.validation)):
-            raise InputError(
-                N_("The rows hold single answers called good or bad, and {method} learns from pairs."),
-                where="preference.method",
-                next=N_("Set preference.method=kto."),
-                method=self.spec.preference.method,
-            )
+        check_form([*rows.train, *rows.validation], self.spec.preference.method)
 
     def encoded(self, encoder: PreferenceEncoder, rows: Sequence[Any]) -> Preferences:
         """Rows as the items of this method."""
@@ -136,14 +131,7 @@ class KtoPlan(PairPlan):
 
     def check_form(self, rows: TaskRows) -> None:
         """Raise InputError when all answers are called the same; every form of row will do."""
-        told = {row.get("desired", "pair") for row in rows.train}
-        if told <= {True} or told <= {False}:
-            raise InputError(
-                N_("All training answers are called {label}, so there is nothing to prefer."),
-                where="data.source",
-                next=N_("Add answers of the other kind, or check which column holds the label."),
-                label="good" if told == {True} else "bad",
-            )
+        check_form(rows.train, "kto")
 
     def encoded(self, encoder: PreferenceEncoder, rows: Sequence[Any]) -> Preferences:
         return encoder.singles(rows)
