@@ -32,6 +32,8 @@ from lab.training.tensorboard import Board
 def fitted(spec: RunSpec, model: PreTrainedModel, events: EventWriter) -> RunSpec:
     """The spec with a maximum length that the model has positions for; a change is noted."""
     limit = build.positions(model)
+    if limit is not None and spec.method.name == "prompt-tuning":
+        limit -= spec.method.virtual_tokens  # they stand before every example
     if limit is None or spec.data.max_length <= limit:
         return spec
     template = N_("The maximum length is cut from {asked} to the {limit} positions of the model.")
