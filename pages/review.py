@@ -1,4 +1,4 @@
-"""Review: the same questions to the base model and to the tuned one, on rows that were never trained on."""
+"""Review: the same rows to the base model and to the tuned one, none of which was trained on."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from lab.review.reading import read_comparison
 from lab.runs import client
 from lab.runs.view import read_run
 from lab.spec.rules.task import speaks
-from lab.ui import labelled_view, review_view
+from lab.ui import labelled_view, review_rows, review_view, review_words
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head
 from lab.ui.menu import go, page
@@ -17,7 +17,7 @@ from lab.ui.run_list import title_of
 finished = [run for run in client.list_runs(limit=200) if run.state == "succeeded"]
 run_id = review_view.chosen_run(finished, st.query_params.get("run", ""))
 
-with head(_("Review"), _("The same question to the base model and to yours, on rows that were never trained on.")):
+with head(_("Review"), _("The base model and yours on the same rows, none of which was trained on.")):
     if run_id and st.button(_("Publish"), type="primary", icon=":material/upload:", key="review-publish"):
         go("publish", run=run_id)
 
@@ -33,17 +33,20 @@ except NotFoundError as error:
     error_card(error)
     st.stop()
 
-labelled = read_labelled(view.directory.path)
-if labelled and (view.spec is None or not speaks(view.spec)):  # a model that gives labels is not asked questions
-    labelled_view.figures(labelled)
-    review_view.pairs(comparison, run_id)
+labelled, unit = read_labelled(view.directory.path), review_words.unit_of(view)
+if labelled:
+    labelled_view.figures(labelled, unit)
+if comparison.of_labels:  # a model that gives labels is not asked questions
+    st.caption(_("Base is the model before this training: a head that is new answers by chance."))
+    review_rows.rows(comparison, run_id, unit)
     st.stop()
 
-if labelled:
-    labelled_view.figures(labelled)
-review_view.figures(comparison)
-ask, held_out = st.tabs([_("Held-out questions"), _("Ask both models")], key="review-tabs")[::-1]
+review_view.figures(comparison, unit, with_loss=not labelled)
+if view.spec is not None and not speaks(view.spec):
+    review_rows.rows(comparison, run_id, unit)
+    st.stop()
+ask, held_out = st.tabs([review_words.heading(unit), _("Ask both models")], key="review-tabs")[::-1]
 with held_out:
-    review_view.pairs(comparison, run_id)
+    review_rows.rows(comparison, run_id, unit)
 with ask:
     review_view.free_prompt(view)

@@ -5,7 +5,7 @@ import streamlit as st
 from lab.errors import LabError, NotFoundError
 from lab.runs import client
 from lab.runs.view import RunView, read_run
-from lab.ui import run_view
+from lab.ui import run_details, run_view
 from lab.ui.forms import plain
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head, title
@@ -31,9 +31,10 @@ def live() -> None:
     curve, answers = st.columns([3, 2], gap="medium")
     with curve:
         run_view.loss_chart(now)
+        run_view.score_chart(now)
     with answers:
         run_view.samples_panel(now)
-    run_view.details(now)
+    run_details.details(now)
 
 
 if run_id:
@@ -46,6 +47,7 @@ if run_id:
     st.page_link(page("runs"), label=_("All runs"), icon=":material/arrow_back:")
     with head(plain(title_of(view)), run_view.subtitle(view)):
         run_buttons(view)
+    run_view.unread_spec(view)
     st.session_state["run-head"] = head_of(view)
     st.fragment(live, run_every=None if view.ended else 1.0)()
 else:

@@ -13,6 +13,7 @@ from lab.review.reading import RATES, Answer, Comparison, Pair, Scores
 COLUMNS = (
     "index", "prompt", "reference", "base", "base_stopped", "base_rouge_l", "base_loss",
     "tuned", "tuned_stopped", "tuned_rouge_l", "tuned_loss",
+    "base_right", "tuned_right", "base_confidence", "tuned_confidence", "task",
 )  # fmt: skip
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -53,7 +54,8 @@ def figures(comparison: Comparison) -> list[str]:
         ("held-out loss", _number(comparison.base.loss), _number(comparison.tuned.loss)),
         ("perplexity", _number(comparison.base.perplexity), _number(comparison.tuned.perplexity)),
     ]
-    rows += [(label, _rate(comparison.base, name), _rate(comparison.tuned, name)) for name, label in RATES.items()]
+    rates = {name: label for name, label in RATES.items() if name == "answer_rate" or not comparison.of_labels}
+    rows += [(label, _rate(comparison.base, name), _rate(comparison.tuned, name)) for name, label in rates.items()]
     shown = [f"| {label} | {base} | {tuned} |" for label, base, tuned in rows if (base, tuned) != ("", "")]
     return ["| | base | tuned |", "|---|---|---|", *shown]
 
@@ -87,10 +89,14 @@ def _row(pair: Pair) -> dict[str, Any]:
         row[f"{name}_stopped"] = answer.stopped if answer else None
         row[f"{name}_rouge_l"] = answer.rouge_l if answer else None
         row[f"{name}_loss"] = answer.loss if answer else None
-    return row
+        row[f"{name}_right"] = answer.right if answer else None
+        row[f"{name}_confidence"] = answer.confidence if answer else None
+    return row | {"task": pair.task or None}
 
 
 def _remarks(answer: Answer) -> str:
+    if answer.exact is not None:  # a label
+        return "right" if answer.exact else "not right"
     found = ["ends by itself" if answer.stopped else "cut at the longest answer"]
     if answer.rouge_l is not None:
         found.append(f"ROUGE-L {answer.rouge_l:.2f}")

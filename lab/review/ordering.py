@@ -14,7 +14,10 @@ ORDERS = {
     "least-improved": N_("Least improved first"),
     "best": N_("Best answers first"),
     "worst": N_("Worst answers first"),
+    "sure-mistakes": N_("Surest mistakes first"),
 }
+ORDERS_OF_ANSWERS = ("asked", "most-improved", "least-improved", "best", "worst")
+ORDERS_OF_LABELS = ("asked", "sure-mistakes")
 
 FILTERS = {
     "all": N_("All"),
@@ -24,6 +27,7 @@ FILTERS = {
     "lost": N_("Right only before"),
     "unstopped": N_("Does not end"),
 }
+FILTERS_OF_LABELS = ("all", "right", "wrong", "gained", "lost")  # a label always ends
 
 # A pair without a figure goes last in every order.
 _KEYS: dict[str, Callable[[Pair], float]] = {
@@ -32,6 +36,7 @@ _KEYS: dict[str, Callable[[Pair], float]] = {
     "least-improved": lambda pair: pair.gain if pair.gain is not None else float("inf"),
     "best": lambda pair: -score if (score := _rouge(pair)) is not None else float("inf"),
     "worst": lambda pair: score if (score := _rouge(pair)) is not None else float("inf"),
+    "sure-mistakes": lambda pair: -sure if (sure := _sure_mistake(pair)) is not None else float("inf"),
 }
 
 _TESTS: dict[str, Callable[[Pair], bool]] = {
@@ -44,8 +49,12 @@ _TESTS: dict[str, Callable[[Pair], bool]] = {
 }
 
 
-def arrange(pairs: Iterable[Pair], *, order: str = "asked", show: str = "all", search: str = "") -> list[Pair]:
+def arrange(
+    pairs: Iterable[Pair], *, order: str = "asked", show: str = "all", search: str = "", task: str = ""
+) -> list[Pair]:
     """The pairs that pass filter `show` and contain the words of `search`, in `order`; ties stay as asked.
+
+    With `task`, only the rows of that task of a run with several.
 
     Raises InputError for an order or a filter that does not exist.
     """
@@ -54,7 +63,7 @@ def arrange(pairs: Iterable[Pair], *, order: str = "asked", show: str = "all", s
             raise InputError(
                 N_("{name} is not one of {choices}."), where="review", name=name, choices=", ".join(choices)
             )
-    chosen = [pair for pair in pairs if _TESTS[show](pair) and _contains(pair, search)]
+    chosen = [pair for pair in pairs if _TESTS[show](pair) and _contains(pair, search) and task in ("", pair.task)]
     return sorted(chosen, key=lambda pair: (_KEYS[order](pair), pair.index))
 
 
@@ -67,6 +76,11 @@ def _contains(pair: Pair, search: str) -> bool:
 
 def _rouge(pair: Pair) -> float | None:
     return pair.tuned.rouge_l if pair.tuned is not None else None
+
+
+def _sure_mistake(pair: Pair) -> float | None:
+    """How sure the tuned model was of a wrong label; None for a right one."""
+    return pair.tuned.confidence if pair.tuned is not None and pair.tuned.right is False else None
 
 
 def _rights(pair: Pair) -> tuple[bool | None, bool | None]:

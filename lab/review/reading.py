@@ -24,14 +24,18 @@ RATES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model said; `rouge_l` is the F1 with the reference, `loss` is the reference's, in nats."""
+    """What one model said; `rouge_l` is the F1 with the reference, `loss` is the reference's, in nats.
+
+    Of a model with labels, `exact` tells whether the label is the right one, `confidence` the share that it gave it.
+    """
 
     text: str
     stopped: bool
     loss: float | None = None
     rouge_l: float | None = None
     form: bool | None = None
-    exact: bool | None = None  # of a model with labels: whether the label is the right one
+    exact: bool | None = None
+    confidence: float | None = None
 
     @property
     def right(self) -> bool | None:
@@ -43,13 +47,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Pair:
-    """One held-out prompt with its reference and both answers; None for a model that has not answered yet."""
+    """One held-out prompt with its reference and both answers; None for a model that has not answered yet.
+
+    `context` is the passage that a question is about, `task` the name of the row's task where a run has several.
+    """
 
     index: int
     prompt: str
     reference: str
     base: Answer | None
     tuned: Answer | None
+    context: str = ""
+    task: str = ""
 
     @property
     def gain(self) -> float | None:
@@ -104,6 +113,11 @@ class Comparison:
         """How much of the loss before the tuning is gone, as a share: (before - after) / before."""
         before, after = self.base.loss, self.tuned.loss
         return None if before is None or after is None or before == 0 else (before - after) / before
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether the models gave labels or spans, which are right or wrong, and no text of their own."""
+        return any(answer.exact is not None for pair in self.pairs for answer in (pair.base, pair.tuned) if answer)
 
     @property
     def complete(self) -> bool:
@@ -176,6 +190,8 @@ def _pairs(base: dict[int, dict[str, Any]], tuned: dict[int, dict[str, Any]]) ->
                 str(asked.get("reference") or ""),
                 _answer(base.get(index)),
                 _answer(tuned.get(index)),
+                str(asked.get("context") or ""),
+                str(asked.get("task") or ""),
             )
         )
     return pairs
@@ -192,6 +208,7 @@ def _answer(record: dict[str, Any] | None) -> Answer | None:
         rouge_l=_finite(record.get("rouge_l")),
         form=None if form is None else bool(form),
         exact=bool(record["right"]) if isinstance(record.get("right"), bool) else None,
+        confidence=_finite(record.get("confidence")),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.errors import LabError
 from lab.json_io import read_json
 from lab.runs import states
 from lab.runs.directory import RunDirectory
@@ -71,4 +72,7 @@ def _state_of(directory: RunDirectory, attempt: int) -> tuple[Outcome, float | N
 def _name_of(directory: RunDirectory) -> str:
     if name := directory.request.get("name"):
         return str(name)
-    return directory.spec.name if directory.has_spec else str(directory.parameters.get("name") or "")
+    try:
+        return directory.spec.name if directory.has_spec else str(directory.parameters.get("name") or "")
+    except LabError:
+        return ""  # settings of another version: the run is kept all the same

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.errors import LabError
 from lab.runs.directory import RunDirectory
 from lab.runs.downsample import Point, min_max
 from lab.runs.events import tail_events
@@ -88,8 +90,20 @@ class RunView:
 
     @property
     def spec(self) -> RunSpec | None:
-        """What was asked; None for kinds without a spec."""
-        return self.directory.spec if self.directory.has_spec else None
+        """What was asked; None for kinds without a spec, and where this version cannot read it (`spec_error`)."""
+        return None if isinstance(self._asked, LabError) else self._asked
+
+    @property
+    def spec_error(self) -> LabError | None:
+        """Why the spec cannot be read: a run of another version may hold settings that this one does not know."""
+        return self._asked if isinstance(self._asked, LabError) else None
+
+    @cached_property
+    def _asked(self) -> RunSpec | LabError | None:
+        try:
+            return self.directory.spec if self.directory.has_spec else None
+        except LabError as error:
+            return error
 
     @property
     def plan(self) -> dict[str, Any]:

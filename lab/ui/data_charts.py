@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lab.ui import charts
+from lab.ui import bars, charts
 from lab.ui.format import number, share
 from lab.ui.language import _
 from lab.ui.theme import colours, stack_colours
@@ -108,7 +108,7 @@ def histogram(figures: Mapping[str, Any], *, key: str, limit: float | None, unit
         unit=unit,
     )
     edges, counts = figures["edges"], figures["counts"]
-    charts.histogram(edges, counts, key=key, limit=limit, x_title=_("{unit} per example", unit=unit), alt=text)
+    bars.histogram(edges, counts, key=key, limit=limit, x_title=_("{unit} per example", unit=unit), alt=text)
     st.caption(text)
     cells = "".join(f"<div><span>{share(int(p) / 100)}</span><b>{number(v)}</b></div>" for p, v in percentiles.items())
     heading = html.escape(_("This share of the examples has at most so many {unit}", unit=unit))

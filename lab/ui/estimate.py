@@ -7,14 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from lab.errors import InputError, LabError, NotFoundError
+from lab.errors import InputError, LabError
 from lab.json_io import read_json
 from lab.models import ModelFacts, facts_of
 from lab.planning import Plan, formula_named, plan, schedule_curve
 from lab.planning.verdicts import Verdict, too_large, too_long
-from lab.runs import client, registry
+from lab.runs import chain, client, registry
 from lab.runs.directory import RunDirectory
 from lab.runs.home import is_id
+from lab.runs.packs import packs_of
 from lab.spec import RunSpec
 from lab.text import N_
 from lab.ui import own_gpu
@@ -45,6 +46,8 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
     """The estimate for a spec on this machine, on a device of the hardware presets, or on a GPU of one's own."""
     facts, model_error = _facts(spec.model.source)
     known, data_error = _known_of_tasks(spec) if spec.task == "multi-task" else _known_data(spec.data.source)
+    if data_error is None and spec.data.packing:
+        known |= {"packs": packs_of(spec)}
     if device == own_gpu.CODE:
         made = plan(spec, facts=facts, device=own_gpu.described() or "cuda", **known)
         limit: tuple[float | None, str] = (own_gpu.memory_gb() * 1e9 / GIB, own_gpu.name())
@@ -70,7 +73,7 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
 
 def _facts(source: str) -> tuple[ModelFacts, LabError | None]:
     try:
-        return facts_of(source), None
+        return facts_of(chain.place_of(source)), None
     except LabError as error:
         return ModelFacts(name=source), error
 
@@ -93,11 +96,18 @@ def _known_data(source: str) -> tuple[dict[str, Any], LabError | None]:
 
 
 def _known_of_tasks(spec: RunSpec) -> tuple[dict[str, Any], LabError | None]:
-    """The training rows of all tasks together, where every one has a prepared data set."""
+    """The training rows of all tasks together and their lengths, where every one has a prepared data set."""
     found = [_known_data(source) for source in spec.tasks.sources.values()]
     error = next((problem for _known, problem in found if problem), None)
-    rows = [known.get("examples") for known, _problem in found]
-    return ({"examples": sum(filter(None, rows))} if rows and all(rows) else {}), error
+    parts = [known for known, _problem in found]
+    if not parts or not all(known.get("examples") for known in parts):
+        return {}, error
+    together: dict[str, Any] = {"examples": sum(known["examples"] for known in parts)}
+    if all(known.get("mean_tokens") for known in parts):
+        tokens = sum(known["examples"] * known["mean_tokens"] for known in parts)
+        together |= {"mean_tokens": tokens / together["examples"]}
+        together |= {"longest_tokens": max(known.get("longest_tokens") or 0 for known in parts) or None}
+    return together, error
 
 
 def _too_large(made: Plan, limit: tuple[float | None, str]) -> list[Verdict]:
@@ -129,13 +139,12 @@ def measured_speed(model: str, method: str, device: str) -> float | None:
             continue
         try:
             directory = RunDirectory.of(row.id)
-        except NotFoundError:
-            continue  # deleted a moment ago
-        result = directory.result or {}
+            spec, result = directory.spec, directory.result or {}
+        except LabError:
+            continue  # deleted a moment ago, or with settings of another version
         speed = (result.get("throughput") or {}).get("tokens_per_s")
         if not speed or not _same_device(str(result.get("device", "")), device):
             continue
-        spec = directory.spec
         if (spec.model.source, spec.method.name) == (model, method):
             return float(speed)
     return None

@@ -6,17 +6,18 @@ import pandas as pd
 import streamlit as st
 
 from lab.review.labelled import NAMES, Part, Score
+from lab.ui import review_words
 from lab.ui.format import loss, number, share
-from lab.ui.language import _, ngettext
+from lab.ui.language import _
 from lab.ui.layout import facts
 
 MOST_CONFUSED = 30  # classes of a confusion matrix that can still be read
 
 
-def figures(parts: list[Part]) -> None:
-    """The tasks of a run below each other."""
+def figures(parts: list[Part], unit: str) -> None:
+    """The tasks of a run below each other; `unit` is what the rows of a single one are called."""
     for part in parts:
-        _part(part)
+        _part(part, unit)
 
 
 def score_name(name: str) -> str:
@@ -26,7 +27,12 @@ def score_name(name: str) -> str:
     return f"{task}: {known}" if task else known
 
 
-def _part(part: Part) -> None:
+def said_label(text: str) -> str:
+    """What a model with labels said, as a person reads it: a sentence without marked words is not an O."""
+    return _("nothing marked") if text == "O" else text
+
+
+def _part(part: Part, unit: str) -> None:
     with st.container(border=True):
         if part.name:
             st.markdown(f"**{part.name}**")
@@ -39,9 +45,9 @@ def _part(part: Part) -> None:
         if part.margin != (None, None):
             rows.append((_("Margin of the better answers"), f"{loss(part.margin[0])} → {loss(part.margin[1])}", ""))
         facts(rows, width=170)
-        caption = ngettext("{count} held-out row", "{count} held-out rows", part.count)
+        caption = review_words.held_out(unit, part.count)
         if part.majority is not None:
-            caption += " · " + _("always the most frequent label: {share}", share=share(part.majority))
+            caption += " · " + _("always giving the most frequent label: {share} right", share=share(part.majority))
         st.caption(caption)
     if part.classes or part.confusion:
         with st.expander(_("Each label"), icon=":material/table_chart:"):

@@ -84,6 +84,14 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
   .lab-even td::before { content: attr(data-of); opacity: .75; font-size: .85rem; grid-row: span 3; }
   .lab-even td > * { grid-column: 2; }
 }
+.lab-labels tbody th { opacity: 1; }
+.lab-labels thead > tr > :first-child { width: 46%; }
+.lab-labels td { white-space: pre-line; }
+.lab-labels details { font-size: .85rem; margin-top: .2rem; font-weight: 400; }
+.lab-right { color: #15803D; }
+.lab-wrong { color: #B91C1C; }
+.lab-used tbody th { width: 56%; opacity: 1; }
+.lab-used tbody th small { font-weight: 400; }
 .lab-column-head { font-weight: 650; font-size: .93rem; }
 .lab-check { font-size: .93rem; line-height: 1.45; display: grid; gap: .2rem; }
 .lab-formula { font-size: .82rem; overflow-wrap: anywhere; white-space: pre-wrap; }
@@ -98,6 +106,8 @@ button[role="radio"][aria-checked="true"], button[role="radio"][aria-checked="tr
 [role="tab"][aria-selected="true"] p, [data-testid="stSliderThumbValue"] { color: #5EEAD4 !important; }
 button[role="radio"][aria-checked="true"] { border-color: #5EEAD4 !important; }
 [role="tab"] .react-aria-SelectionIndicator { background-color: #5EEAD4 !important; }
+.lab-right { color: #4ADE80; }
+.lab-wrong { color: #F87171; }
 </style>
 """
 

@@ -10,7 +10,7 @@ import streamlit as st
 from lab.text import N_
 from lab.ui import words
 from lab.ui.estimate import Estimate
-from lab.ui.format import learning_rate, number
+from lab.ui.format import duration, gib, learning_rate, number, share
 from lab.ui.language import _
 
 MEMORY_PARTS = {
@@ -30,6 +30,10 @@ FIELD_NAMES = {
     "tokens_per_step": N_("Tokens per step"),
     "learning_rate_ratio": N_("Learning-rate ratio"),
 }
+FLOPS_SOURCE = N_(
+    "counted with torch's FlopCounterMode: 6 per weight for a full fine-tune, 4 per weight and 6 per trained parameter "
+    "for an adapter, and attention"
+)
 ASSUMED = {"tokens_per_example": N_("Tokens per example"), "throughput": N_("Speed")}
 INPUT_NAMES = {
     "per_device": N_("batch per device"),
@@ -48,19 +52,68 @@ INPUT_NAMES = {
 
 def derivations(now: Estimate) -> None:
     """Each number with its formula, its inputs and its source; then what had to be assumed."""
-    plan = now.plan
-    for name, how in plan["formulas"].items():
-        value = now.ratio if name == "learning_rate_ratio" else plan.get(name)
+    derived(now.plan, key="plan", ratio=now.ratio)
+
+
+def derived(plan: dict[str, Any], *, key: str, ratio: float | None = None) -> None:
+    """The same for a plan as it is stored with a run; `key` keeps two of them apart on the screen."""
+    for name, how in (plan.get("formulas") or {}).items():
+        value = ratio if name == "learning_rate_ratio" else plan.get(name)
         label = _("{name}: how {value} is computed", name=_(FIELD_NAMES.get(name, name)), value=_plain_number(value))
-        with st.expander(label, type="compact", key=f"how-{name}"):
+        with st.expander(label, type="compact", key=f"how-{key}-{name}"):
             st.text(_(how["formula"]).replace(" x ", " × "))
-            st.text(", ".join(f"{input_name(key)} = {_plain_number(item)}" for key, item in how["inputs"].items()))
+            st.text(", ".join(f"{input_name(of)} = {_plain_number(item)}" for of, item in how["inputs"].items()))
             st.caption(_("Source: {source}", source=_(str(how["source"]))))
-    for name, assumed in plan["assumptions"].items():
+    _memory_parts(plan, key)
+    _speed_and_time(plan, key)
+    for name, assumed in (plan.get("assumptions") or {}).items():
         label = _("{name}: what is assumed", name=_(ASSUMED.get(name, name)))
-        with st.expander(label, type="compact", key=f"assumed-{name}"):
+        with st.expander(label, type="compact", key=f"assumed-{key}-{name}"):
             st.text(_assumed_value(name, assumed["value"]))
-            st.caption(_("Source: {source}", source=_(str(assumed["source"]))))
+            st.caption(_("Source: {source}", source=_source_of(assumed)))
+
+
+def _memory_parts(plan: dict[str, Any], key: str) -> None:
+    """The parts of the memory, each with what it is counted from."""
+    parts, sources = plan.get("memory") or {}, plan.get("memory_sources") or {}
+    if parts.get("total_gib") is None:
+        return
+    label = _("{name}: how {value} is computed", name=_("Memory"), value=gib(parts["total_gib"]))
+    with st.expander(label, type="compact", key=f"how-{key}-memory"):
+        for name, size in parts.items():
+            if name in MEMORY_PARTS and size is not None:
+                st.text(f"{_(MEMORY_PARTS[name])}: {gib(size)}")
+                st.caption(_(str(sources.get(name, ""))))
+
+
+def _speed_and_time(plan: dict[str, Any], key: str) -> None:
+    """Speed from the operations of a token, and time from the speed."""
+    speed, flops, tokens = plan.get("tokens_per_s"), plan.get("flops_per_token"), plan.get("tokens")
+    assumed = (plan.get("assumptions") or {}).get("throughput")
+    if speed is None:
+        return
+    label = _("{name}: how {value} is computed", name=_("Tokens per second"), value=_plain_number(speed))
+    with st.expander(label, type="compact", key=f"how-{key}-speed"):
+        if assumed is None:
+            st.text(_("The speed of the newest run on this machine with this model and method."))
+        elif flops is not None:
+            st.text(_("operations per second in use / operations per token"))
+            st.text(f"{_assumed_value('throughput', assumed['value'])} / {number(flops / 1e6, 1)} MFLOP")
+            st.caption(_("Source: {source}", source=_(FLOPS_SOURCE)))
+    if tokens is not None and plan.get("time_s") is not None:
+        label = _("{name}: how {value} is computed", name=_("Time"), value=duration(plan["time_s"]))
+        with st.expander(label, type="compact", key=f"how-{key}-time"):
+            st.text(_("optimizer steps × tokens per step / tokens per second"))
+            st.text(f"{number(plan['steps'])} × {_plain_number(plan['tokens_per_step'])} / {_plain_number(speed)}")
+            st.caption(_("Loading, evaluations and saving come on top."))
+
+
+def _source_of(assumed: dict[str, Any]) -> str:
+    """Where an assumed number comes from; a source of several parts is put together in the visitor's language."""
+    if not assumed.get("template"):
+        return _(str(assumed["source"]))
+    values = {name: _(value) if isinstance(value, str) else share(value) for name, value in assumed["values"].items()}
+    return _(str(assumed["template"]), **values)
 
 
 def _assumed_value(name: str, value: float) -> str:

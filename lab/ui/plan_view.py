@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab.catalogue.recipes import recipe, run_spec
-from lab.ui import charts, cost_view, draft, estimate, forms, plan_advice, plan_details, sources, start_form
+from lab.ui import bars, charts, cost_view, draft, estimate, forms, plan_advice, plan_details, sources, start_form
 from lab.ui.estimate import Estimate
 from lab.ui.format import duration, gib, number, share
 from lab.ui.language import _
@@ -214,5 +214,5 @@ def memory(now: Estimate) -> None:
     size, device = now.limit
     total = now.plan["memory"]["total_gib"]
     text = _("{total} in all, of {limit} on {device}.", total=gib(total), limit=gib(size), device=device)
-    charts.memory_bar(parts, key="plan-memory", limit=size, limit_name=device, alt=text)
+    bars.memory_bar(parts, key="plan-memory", limit=size, limit_name=device, alt=text)
     st.caption(text)

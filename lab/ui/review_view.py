@@ -1,24 +1,20 @@
-"""The parts of the Review page: the figures before and after, the answers side by side, and a free question."""
+"""The parts of the Review page around its rows: which run, the figures before and after, and a free question."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import streamlit as st
 
 from lab.errors import LabError
 from lab.review import session
-from lab.review.export import as_csv, as_jsonl, as_markdown
-from lab.review.ordering import FILTERS, ORDERS, arrange
-from lab.review.reading import Answer, Comparison, Pair, Rate
+from lab.review.reading import Comparison, Rate
 from lab.runs.store import RunRow
 from lab.runs.view import RunView, read_run
-from lab.ui.format import duration, loss, number, share
-from lab.ui.language import _, ngettext
+from lab.ui import review_words
+from lab.ui.format import duration, loss, share
+from lab.ui.language import _
 from lab.ui.layout import error_card, facts, said
-
-PER_PAGE = 8
 
 
 def chosen_run(finished: Sequence[RunRow], wanted: str) -> str:
@@ -48,17 +44,14 @@ def run_chooser(finished: Sequence[RunRow], run_id: str, title_of: Callable[[Run
     )
 
 
-def figures(comparison: Comparison) -> None:
-    """Held-out loss and rates, base and tuned, with how sure they are."""
+def figures(comparison: Comparison, unit: str, *, with_loss: bool = True) -> None:
+    """Held-out loss and rates, base and tuned, with how sure they are; `unit` is what they were asked."""
     base, tuned = comparison.base, comparison.tuned
     fall = comparison.loss_fall
-    rows = [
-        (
-            _("Held-out loss"),
-            f"{loss(base.loss)} → {loss(tuned.loss)}",
-            _("{share} lower", share=share(fall)) if fall is not None and fall > 0 else "",
-        )
-    ]
+    rows = []
+    if with_loss:
+        lower = _("{share} lower", share=share(fall)) if fall is not None and fall > 0 else ""
+        rows.append((_("Held-out loss"), f"{loss(base.loss)} → {loss(tuned.loss)}", lower))
     for name, label, note in (
         ("stop_rate", _("Ends by itself"), ""),
         ("format_rate", _("In the taught form"), _("one sentence, then the end")),
@@ -70,7 +63,7 @@ def figures(comparison: Comparison) -> None:
     with st.container(border=True):
         facts(rows, width=170)
         st.caption(
-            ngettext("{count} held-out question", "{count} held-out questions", tuned.count or len(comparison.pairs))
+            review_words.held_out(unit, tuned.count or len(comparison.pairs))
             + " · "
             + _("greedy decoding, longest answer {tokens} tokens", tokens=comparison.max_new_tokens or "?")
             + " · "
@@ -81,67 +74,6 @@ def figures(comparison: Comparison) -> None:
 def _sure(rate: Rate) -> str:
     low, high = rate.interval
     return _("95 % sure: {low} to {high}", low=share(low), high=share(high))
-
-
-def pairs(comparison: Comparison, run_id: str) -> None:
-    """The answers side by side, filtered, ordered and searched."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        show = st.selectbox(
-            _("Show"), list(FILTERS), format_func=lambda code: _(FILTERS[code]), key="review-show", width=190
-        )
-        order = st.selectbox(
-            _("Order"), list(ORDERS), format_func=lambda code: _(ORDERS[code]), key="review-order", width=210
-        )
-        search = st.text_input(_("Search"), key="review-search", width=220)
-        _downloads(comparison, run_id)
-    found = arrange(comparison.pairs, order=order or "asked", show=show or "all", search=search or "")
-    st.caption(ngettext("{count} question", "{count} questions", len(found)))
-    pages = max(1, -(-len(found) // PER_PAGE))
-    number_of_page = st.pagination(pages, key="review-page") if pages > 1 else 1
-    first = ((number_of_page or 1) - 1) * PER_PAGE
-    for pair in found[first : first + PER_PAGE]:
-        _pair(pair)
-
-
-def _pair(pair: Pair) -> None:
-    with st.container(border=True):
-        st.text(pair.prompt)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            _answer(_("Base"), pair.base, muted=True)
-        with right:
-            _answer(_("Tuned"), pair.tuned, muted=False)
-        if pair.reference and pair.tuned is not None and pair.tuned.text.strip() != pair.reference.strip():
-            st.caption(_("Reference"))
-            said(pair.reference, muted=True)
-
-
-def _answer(label: str, answer: Answer | None, *, muted: bool) -> None:
-    st.caption(label)
-    if answer is None:
-        st.caption(_("not answered yet"))
-        return
-    said(answer.text, muted=muted)
-    marks = []
-    if answer.right is not None:
-        icon = ":green[:material/check:]" if answer.right else ":red[:material/close:]"
-        words = _("right") if answer.right else _("not right")
-        marks.append(f"{icon} {words}" + (f" (ROUGE-L {number(answer.rouge_l, 2)})" if answer.exact is None else ""))
-    if answer.exact is None:
-        marks.append(_("ended by itself") if answer.stopped else _("did not stop"))
-    st.caption(" · ".join(marks))
-
-
-def _downloads(comparison: Comparison, run_id: str) -> None:
-    with st.popover(_("Download"), icon=":material/download:", key="review-download"):
-        for kind, make in (("md", as_markdown), ("jsonl", as_jsonl), ("csv", as_csv)):
-            st.download_button(
-                kind.upper() if kind != "md" else "Markdown",
-                data=partial(make, comparison),
-                file_name=f"comparison-{run_id[-6:]}.{kind}",
-                on_click="ignore",
-                key=f"review-download-{kind}",
-            )
 
 
 def free_prompt(view: RunView) -> None:

@@ -6,55 +6,77 @@ import html
 import time
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 import streamlit as st
 
-from lab import spec as specs
-from lab.catalogue.recipes import recipe, run_spec
-from lab.errors import NotFoundError, from_dict
-from lab.review.labelled import NAMES
+from lab.errors import from_dict
 from lab.runs import registry
-from lab.runs.view import RunView, Sample, read_run, series
-from lab.ui import charts, words
-from lab.ui.format import duration, gib, learning_rate, loss, number, share
+from lab.runs.view import RunView, Sample, series
+from lab.spec import RunSpec
+from lab.ui import charts, run_numbers, words
+from lab.ui.format import duration, gib, loss
 from lab.ui.forms import plain
-from lab.ui.labelled_view import score_name
-from lab.ui.language import _, ngettext, say
+from lab.ui.labelled_view import said_label, score_name
+from lab.ui.language import _, say
 from lab.ui.layout import error_card, facts, said
-from lab.ui.run_list import short_source, title_of
-from lab.ui.theme import colours
+from lab.ui.run_list import short_source
+from lab.ui.run_numbers import SMOOTHING
+from lab.ui.theme import colours, stack_colours
 
-SMOOTHING = {"none": 0.0, "light": 0.6, "strong": 0.9}
+MOST_LINES = 4  # that can carry their names at their ends
 
 
 def subtitle(view: RunView) -> str:
-    """Model, method and data in one line."""
+    """Task, model, method and data in one line; of a run whose settings cannot be read, when it was started."""
     spec = view.spec
-    if spec is None:
-        return ""
-    parts = [
-        short_source(spec.model.source),
-        words.method(spec.method.name, spec.method.rank),
-        registry.name_of(spec.data.source),
-        _("started {time}", time=time.strftime("%Y-%m-%d %H:%M", time.localtime(view.row.created))),
-    ]
+    started = _("started {time}", time=time.strftime("%Y-%m-%d %H:%M", time.localtime(view.row.created)))
+    parts = [started]
+    if spec is not None:
+        parts = [
+            *([words.task(spec.task)] if spec.task != "causal-lm" else []),
+            short_source(spec.model.source),
+            words.method(spec.method.name, spec.method.rank),
+            _data_name(spec),
+            started,
+        ]
     if view.directory.request.get("until_step"):
         parts.append(_("short run"))
     return " · ".join(plain(part) for part in parts)
+
+
+def _data_name(spec: RunSpec) -> str:
+    """What the run learned from; of several tasks each one's data set."""
+    if spec.task != "multi-task":
+        return registry.name_of(spec.data.source)
+    return ", ".join(registry.name_of(source) for source in spec.tasks.sources.values())
+
+
+def unread_spec(view: RunView) -> None:
+    """Why the settings of a run cannot be read; everything else of it is still there."""
+    if view.spec_error is None:
+        return
+    with st.container(border=True, key="run-unread"):
+        st.markdown(
+            ":orange[:material/warning:] **"
+            + _("The settings of this run cannot be read: another version of the lab wrote them, or they were edited.")
+            + "**"
+        )
+        st.caption(_("What it learned is still here. It cannot be resumed or continued by this version."))
+        with st.expander(_("What cannot be read"), type="compact"):
+            error_card(view.spec_error)
 
 
 def status_card(view: RunView) -> None:
     """Phases, progress, time left and the six numbers that matter."""
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.html(_phase_line(view), width="stretch")
+            st.html(run_numbers.phase_line(view), width="stretch")
             if view.state == "queued":
-                st.text(_waiting(view), width="content")
+                st.text(run_numbers.waiting(view), width="content")
             else:
-                st.markdown(_time_line(view), width="content")
-        st.progress(_done(view))
-        facts(_numbers(view))
+                st.markdown(run_numbers.time_line(view), width="content")
+        st.progress(run_numbers.done(view))
+        facts(run_numbers.numbers(view))
 
 
 def outcome(view: RunView) -> None:
@@ -93,6 +115,10 @@ def loss_chart(view: RunView) -> None:
         x_title=_("optimizer step"),
         x_max=view.progress.get("steps"),
     )
+    _smoothing_choice()
+
+
+def _smoothing_choice() -> None:
     st.segmented_control(
         _("Smoothing"),
         list(SMOOTHING),
@@ -104,6 +130,36 @@ def loss_chart(view: RunView) -> None:
     )
 
 
+def score_chart(view: RunView) -> None:
+    """The scores of the held-out rows over the optimizer steps; drawn only for a run that is scored."""
+    curves = {score_name(name): series(view, name, 300) for name in _shown_scores(view)}
+    if not curves:
+        return
+    tones = [colours().validation] if len(curves) == 1 else stack_colours()
+    values = [value for points in curves.values() for _step, value in points if value is not None]
+    close = bool(values) and max(values) - min(values) < 0.05
+    st.subheader(_("Score on held-out rows"), anchor=False)
+    charts.line(
+        {label: (points, tone, False) for (label, points), tone in zip(curves.items(), tones, strict=False)},
+        key="run-scores",
+        alt=_("{what} over the optimizer steps.", what=", ".join(curves)),
+        x_title=_("optimizer step"),
+        y_format=".1%" if close else ".0%",
+        height=150,
+        x_max=view.progress.get("steps"),
+    )
+
+
+def _shown_scores(view: RunView) -> list[str]:
+    """The first score of each task, or the first two of a single one."""
+    first: dict[str, list[str]] = {}
+    for name in run_numbers.score_names(view):
+        first.setdefault(name.rpartition(".")[0], []).append(name)
+    if list(first) == [""]:
+        return first[""][:2]
+    return [names[0] for names in first.values()][:MOST_LINES]
+
+
 def samples_panel(view: RunView) -> None:
     """One held-out prompt and what the model answered to it at each evaluation."""
     st.subheader(
@@ -112,8 +168,7 @@ def samples_panel(view: RunView) -> None:
         help=_("A held-out prompt, answered again at each evaluation; never trained on."),
     )
     if not view.samples:
-        st.caption(_("The first answers come before the first optimizer step."))
-        st.skeleton(height=220)
+        _no_samples(view)
         return
     indexes = list(view.samples)
     chosen = st.segmented_control(
@@ -130,136 +185,16 @@ def samples_panel(view: RunView) -> None:
     st.html(_answer_table(answers))
     if answers[-1].reference:
         with st.expander(_("The right answer"), icon=":material/menu_book:"):
-            said(answers[-1].reference)
+            said(said_label(answers[-1].reference))
 
 
-def details(view: RunView) -> None:
-    """Speed and learning rate, log, settings, and checkpoints, each one click away."""
-    speed, log, settings, checkpoints, table = st.tabs(
-        [_("Speed and learning rate"), _("Log"), _("Settings"), _("Checkpoints"), _("Data of the charts")],
-        key="run-tabs",
-        on_change="rerun",
-    )
-    if speed.open:
-        with speed:
-            _speed(view)
-    if log.open:
-        with log:
-            st.code(view.directory.log_text(tail=200) or _("Nothing was printed yet."), language=None, height=320)
-    if settings.open:
-        with settings:
-            _settings(view)
-    if checkpoints.open:
-        with checkpoints:
-            _checkpoints(view)
-    if table.open:
-        with table:
-            _table(view)
-
-
-def _phase_line(view: RunView) -> str:
-    known = {phase.name: phase for phase in view.phases}
-    order = words.TRAIN_PHASES
-    now = order.index(view.phase) if view.phase in order else len(order)
-    parts = []
-    for place, name in enumerate(order):
-        label = html.escape(words.phase(name))
-        phase = known.get(name)
-        if phase is None or place > now:  # the base model is asked before the training: more of that phase is to come
-            parts.append(f'<span class="todo">{label}</span>')
-        elif name == view.phase:
-            parts.append(f'<span class="now">● {label}</span>')
-        elif phase.status == "stopped":
-            parts.append(f'<span class="todo">■ {label}</span>')
-        else:
-            parts.append(f'<span class="done">✓ {label} {html.escape(duration(phase.seconds))}</span>')
-    return f'<div class="lab-flow">{" <span class=todo>→</span> ".join(parts)}</div>'
-
-
-def _time_line(view: RunView) -> str:
-    if view.ended:
-        total = (view.result or {}).get("seconds", {}).get("total")
-        text = f"{words.STATE_ICONS[view.state]} **{words.state(view.state)}**"
-        return text + (f" :gray[· {duration(total)}]" if total else "")
-    eta = view.progress.get("eta_s")
-    if eta is None:
-        return f"**{words.state(view.state)}**"
-    finish = time.strftime("%H:%M", time.localtime(time.time() + eta))
-    return f"**{_('{time} left', time=duration(eta))}** :gray[· {_('done at {time}', time=finish)}]"
-
-
-def _waiting(view: RunView) -> str:
-    """What a run waits for, and how many others wait before it; names are a person's, so this is never Markdown."""
-    holder, before = view.waits_for, view.queue_place
-    text = _("waits for {run}", run=title_of(read_run(holder.id))) if holder else _("waits for the device")
-    if before:
-        text += " · " + ngettext("{count} run before it", "{count} runs before it", before)
-    return text
-
-
-def _done(view: RunView) -> float:
-    return 1.0 if view.state == "succeeded" else min(1.0, float(view.progress.get("done") or 0.0))
-
-
-def _numbers(view: RunView) -> list[tuple[str, str, str]]:
-    progress, latest, plan, result = view.progress, view.latest, view.plan, view.result or {}
-    step, steps = progress.get("step"), view.goal
-    raw = series(view, "train_loss", 600)
-    smoothed = [value for _step, value in charts.smooth(raw, SMOOTHING["light"]) if value is not None]
-    best = min(((value, at) for at, value in view.series.get("eval_loss", []) if value is not None), default=None)
-    scores = [(score_name(name), share(latest[name])) for name in _score_names(view)][:1]
-    memory = result.get("peak_memory_gib") or latest.get("memory_gib")
-    planned = (plan.get("memory") or {}).get("total_gib")
-    return [
-        (
-            _("Step"),
-            _("{step} of {steps}", step=number(step or 0), steps=number(steps)),
-            _epoch(view),
-        ),
-        (_("Training loss"), loss(smoothed[-1] if smoothed else None), _("smoothed") if smoothed else ""),
-        (
-            _("Validation loss"),
-            loss(latest.get("eval_loss")),
-            _("best {loss} at step {step}", loss=loss(best[0]), step=number(best[1])) if best else "",
-        ),
-        *((label, value, "") for label, value in scores),
-        (_("Speed"), _speed_text(progress.get("tokens_per_s")), _planned_speed(view)),
-        (_("Peak memory"), gib(memory), _("plan {size}", size=gib(planned)) if planned else ""),
-        # Beside a score it would stand in a row of its own; it is drawn as a curve below.
-        *([] if scores else [(_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view))]),
-    ]
-
-
-def _score_names(view: RunView) -> list[str]:
-    """The scores of a run with labels among its metrics, the first of each task first."""
-    return [name for name in view.latest if name.rpartition(".")[2] in NAMES]
-
-
-def _epoch(view: RunView) -> str:
-    epoch, epochs = view.progress.get("epoch"), view.plan.get("epochs")
-    if epoch is None or not epochs:
-        return ""
-    if view.directory.request.get("until_step"):  # a short run never sees the plan's last epoch
-        return _("epoch {epoch}", epoch=number(epoch, 2))
-    return _("epoch {epoch} of {epochs}", epoch=number(epoch, 2), epochs=number(epochs, 1))
-
-
-def _speed_text(tokens_per_s: float | None) -> str:
-    return _("{count} tok/s", count=number(tokens_per_s)) if tokens_per_s else _("not known")
-
-
-def _planned_speed(view: RunView) -> str:
-    planned = view.plan.get("tokens_per_s")
-    return _("plan {count}", count=number(planned)) if planned else ""
-
-
-def _peak_rate(view: RunView) -> str:
-    spec = view.spec
-    if spec is None:
-        return ""
-    return _(
-        "{scheduler}, peak {rate}", scheduler=spec.schedule.scheduler, rate=learning_rate(spec.schedule.learning_rate)
-    )
+def _no_samples(view: RunView) -> None:
+    """An empty place: answers are still to come, or this run gives none."""
+    if view.ended or (view.spec is not None and not view.spec.evaluation.samples):
+        st.caption(_("This run keeps no answers; its curves and scores tell how it went."))
+        return
+    st.caption(_("The first answers come before the first optimizer step."))
+    st.skeleton(height=220)
 
 
 def _prediction(result: dict[str, object]) -> None:
@@ -306,98 +241,6 @@ def _answer_table(answers: list[Sample], most: int = 7) -> str:
         steps = str(first.step) if first is last else f"{first.step}–{last.step}"
         mark = "" if last.stopped else f' <span class="lab-end">{html.escape(_("did not stop"))}</span>'
         css = "last" if span is spans[-1] else "lab-muted"
-        rows.append(f'<tr class="{css}"><td>{steps}</td><td>{html.escape(last.text)}{mark}</td></tr>')
+        rows.append(f'<tr class="{css}"><td>{steps}</td><td>{html.escape(said_label(last.text))}{mark}</td></tr>')
     header = f"<tr><th>{html.escape(_('step'))}</th><th>{html.escape(_('answer'))}</th></tr>"
     return f'<table class="lab-answers">{header}{"".join(rows)}</table>'
-
-
-def _speed(view: RunView) -> None:
-    tone = colours()
-    for name, label, form in (
-        ("learning_rate", _("Learning rate"), ".1e"),
-        ("tokens_per_s", _("Tokens per second"), ",.0f"),
-        ("grad_norm", _("Gradient norm"), ".2f"),
-        ("rewards/margins", _("Margin of the better answers"), ".2f"),
-        ("rewards/accuracies", _("Share of a batch in which the better answer is preferred"), ".2f"),
-    ):
-        points = series(view, name, 500)
-        if points:
-            st.caption(label)
-            charts.line(
-                {"": (points, tone.base, False)},
-                key=f"run-{name}",
-                alt=_("{what} over the optimizer steps.", what=label),
-                x_title=_("optimizer step"),
-                y_format=form,
-                height=130,
-                x_max=view.progress.get("steps"),
-            )
-
-
-def _settings(view: RunView) -> None:
-    spec = view.spec
-    if spec is None:
-        return
-    st.caption(_("The same run on the command line:"))
-    st.code(f"python -m lab train --spec {view.directory.path / 'spec.yaml'}", language=None, wrap_lines=True)
-    if spec.recipe:
-        try:
-            differences = specs.difference(run_spec(recipe(spec.recipe)), spec)
-        except NotFoundError:
-            differences = {}
-        rows = [
-            {"setting": path, "recipe": str(before), "run": str(after)}
-            for path, (before, after) in differences.items()
-            if path not in ("name", "recipe")
-        ]
-        st.caption(_("Difference from the recipe:") if rows else _("As the recipe has it."))
-        if rows:
-            st.dataframe(rows, hide_index=True)
-    with st.expander("spec.yaml", icon=":material/description:"):
-        st.code(specs.dump(spec), language="yaml")
-
-
-def _checkpoints(view: RunView) -> None:
-    sealed = view.directory.sealed_checkpoints()
-    if not sealed:
-        st.caption(_("No checkpoint is sealed yet."))
-        return
-    st.caption(_("Each is sealed with the size and sha256 of its files; a run resumes from the newest that verifies."))
-    st.dataframe(
-        [
-            {
-                _("step"): checkpoint.step,
-                _("size"): gib(sum(file.stat().st_size for file in checkpoint.path.iterdir()) / 2**30),
-            }
-            for checkpoint in sealed
-        ],
-        hide_index=True,
-        width="content",
-    )
-
-
-def _table(view: RunView) -> None:
-    steps: dict[int, dict[str, float | None]] = {}
-    for name, points in view.series.items():
-        for step, value in points:
-            steps.setdefault(step, {})[name] = value
-    rows = [{"step": step, **values} for step, values in sorted(steps.items())]
-    st.dataframe(rows, hide_index=True, height=320)
-
-
-def finished_facts(view: RunView) -> list[tuple[str, str, str]]:
-    """Before and after, in three numbers, for the card of a finished run."""
-    final = (view.result or {}).get("final", {})
-    before, after = final.get("eval_loss_before"), final.get("eval_loss")
-    fall = share(1 - after / before) if before and after is not None else ""
-    return [
-        (_("Held-out loss"), f"{loss(before)} → {loss(after)}", _("{share} lower", share=fall) if fall else ""),
-        *_scores_or_perplexity(final),
-    ]
-
-
-def _scores_or_perplexity(final: dict[str, Any]) -> list[tuple[str, str, str]]:
-    scores, before = final.get("scores"), final.get("scores_before") or {}
-    if not scores:
-        return [(_("Perplexity"), number(final.get("perplexity"), 2), "")]
-    return [(score_name(name), f"{share(before.get(name))} → {share(value)}", "") for name, value in scores.items()][:3]

@@ -46,6 +46,22 @@ def test_a_name_is_never_markdown():
     assert "\\!\\[x\\]" in title
 
 
+def test_a_run_with_settings_of_another_version_is_shown_with_a_sentence_and_everything_else():
+    run = client.submit(build({"name": "an older one"}), plan={"steps": 765})
+    move(run, "starting", "running", "succeeded")
+    file = client.RunDirectory.of(run).path / "spec.yaml"
+    file.write_text(file.read_text() + "speed_of_light: fast\nschedule:\n  learning_rate: quick\n")
+    app = open_page("runs", run=run)
+    shown = text_of(app)
+    assert "an older one" in shown and "finished" in shown
+    assert "settings of this run cannot be read" in shown and "speed_of_light" in shown
+    app.session_state["run-tabs"] = "Settings"
+    assert any("learning_rate: quick" in code.value for code in app.run().code)
+    for page in ("home", "plan", "publish", "review"):  # what looks through all runs passes over it
+        open_page(page)
+    assert "an older one" in {frame["name"] for frame in open_page("runs").dataframe[0].value.to_dict("records")}
+
+
 def test_a_failed_upload_can_be_tried_again_with_the_same_settings():
     run = client.submit(RunSpec(), plan={})
     move(run, "starting", "running", "succeeded")

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 from lab.runs.fold import Phase, Sample
-from lab.ui.run_view import _answer_table, _phase_line
+from lab.ui.run_numbers import phase_line
+from lab.ui.run_view import _answer_table
 
 
 def sample(step: int, text: str, stopped: bool = True) -> Sample:
@@ -34,7 +35,7 @@ def test_what_a_model_says_is_never_markup():
 
 def test_a_phase_that_is_to_come_again_is_not_ticked():
     done = [Phase("load", "done", 1.0), Phase("tokenise", "done", 1.0), Phase("evaluate", "done", 5.0), Phase("train")]
-    line = _phase_line(SimpleNamespace(phases=done, phase="train"))
+    line = phase_line(SimpleNamespace(phases=done, phase="train"))
     assert "● Train" in line
     assert "✓ Evaluate" not in line
-    assert "✓ Evaluate" in _phase_line(SimpleNamespace(phases=done, phase=""))
+    assert "✓ Evaluate" in phase_line(SimpleNamespace(phases=done, phase=""))

@@ -1,0 +1,153 @@
+"""What a run's plan said beside what was measured, how the plan's numbers came about, and what made the run fast."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import NamedTuple
+
+import streamlit as st
+
+from lab.runs.view import RunView
+from lab.ui import plan_details, speed_words
+from lab.ui.format import duration, gib, number, share
+from lab.ui.language import _
+
+FEW_STEPS = 10  # after so many the worker, too, notes what the training takes
+
+
+class Compared(NamedTuple):
+    """One number of a run: what it is, planned, measured, and the two as numbers where they can be compared."""
+
+    label: str
+    planned: str
+    measured: str
+    of_plan: float | None = None
+
+
+def panel(view: RunView) -> None:
+    """The plan beside the measurement, then each number of the plan with its formula, inputs and source."""
+    if not view.plan.get("steps"):
+        st.caption(_("This run has no plan: nothing was computed before its start."))
+    else:
+        st.html(_table(compared(view)))
+        st.caption(_("The plan was made before the start. How its numbers come about:"))
+        with st.container(gap="xxsmall"):
+            plan_details.derived(view.plan, key="run")
+    _speed_used(view)
+
+
+def compared(view: RunView) -> list[Compared]:
+    """Memory, time, speed and sizes of a run, planned and measured."""
+    plan, result = view.plan, view.result or {}
+    memory = (plan.get("memory") or {}).get("total_gib")
+    peak = result.get("peak_memory_gib") or view.latest.get("memory_gib")
+    speed = (result.get("throughput") or {}).get("tokens_per_s") or view.progress.get("tokens_per_s")
+    planned_time, trained_for = _time_of(view), _trained_for(view)
+    each = _tokens_of_a_step(view)
+    rows = [
+        _row(_("Peak memory after ten steps"), memory, after_ten_steps(view), _size),
+        _row(_("Peak memory"), memory, peak, _size),
+        _row(_("Time of the training"), planned_time, trained_for, duration),
+        _row(_("Tokens per second"), plan.get("tokens_per_s"), speed, number),
+        _row(_("Tokens per step"), plan.get("tokens_per_step"), each, number),
+        _row(_("Examples"), plan.get("examples"), result.get("examples"), number),
+        _row(_("Packs"), plan.get("packs"), (result.get("packing") or {}).get("packs"), number),
+        _row(
+            _("Trained parameters"),
+            (plan.get("trainable") or {}).get("parameters"),
+            (result.get("trainable") or {}).get("parameters"),
+            number,
+        ),
+    ]
+    return [row for row in rows if row is not None]
+
+
+def after_ten_steps(view: RunView) -> float | None:
+    """The peak memory in GiB at the tenth optimizer step; None before it, and for a run of fewer."""
+    points = view.series.get("memory_peak_gib") or view.series.get("memory_gib") or []
+    return next((value for step, value in points if step >= FEW_STEPS and value is not None), None)
+
+
+def _row(label: str, planned: float | None, measured: float | None, write: Callable[..., str]) -> Compared | None:
+    """A row of the table; None where neither number is known."""
+    if planned is None and measured is None:
+        return None
+    said = _("not measured yet") if measured is None else write(measured)
+    ratio = measured / planned if planned and measured is not None else None
+    return Compared(label, write(planned), said, ratio)
+
+
+def _size(value: float | None) -> str:
+    """GiB with two digits after the point, so that two near sizes can be told apart."""
+    return f"{number(value, 2)} GiB" if value is not None and value >= 1 else gib(value)
+
+
+def _time_of(view: RunView) -> float | None:
+    """The planned seconds of the steps that this run makes: a short run makes only its own."""
+    whole, steps, goal = view.plan.get("time_s"), view.plan.get("steps"), view.goal
+    return None if whole is None else whole * min(1.0, goal / steps) if steps and goal else whole
+
+
+def _trained_for(view: RunView) -> float | None:
+    """Seconds that the steps took; of a run that has not ended nothing, for it is not over."""
+    seconds = (view.result or {}).get("seconds") or {}
+    return seconds.get("train")
+
+
+def _tokens_of_a_step(view: RunView) -> float | None:
+    tokens, step = view.progress.get("tokens"), view.progress.get("step")
+    return tokens / step if tokens and step else None
+
+
+def _of_plan(ratio: float | None) -> str:
+    if ratio is None or abs(ratio - 1) < 0.005:
+        return ""
+    if ratio >= 2:
+        return _("{times} times the plan", times=number(ratio, 1))
+    return _("{share} of the plan", share=share(ratio))
+
+
+def _table(rows: list[Compared]) -> str:
+    planned, measured = _("Planned"), _("Measured")
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in (planned, measured))
+    lines = [f"<thead><tr><td></td>{head}</tr></thead><tbody>"]
+    for row in rows:
+        cells = "".join(
+            f'<td data-of="{html.escape(name)}"><span>{html.escape(value)}</span>{note}</td>'
+            for name, value, note in ((planned, row.planned, ""), (measured, row.measured, _note(row.of_plan)))
+        )
+        lines.append(f"<tr><th>{html.escape(row.label)}</th>{cells}</tr>")
+    return f'<table class="lab-compare lab-even">{"".join(lines)}</tbody></table>'
+
+
+def _note(ratio: float | None) -> str:
+    text = _of_plan(ratio)
+    return f"<small>{html.escape(text)}</small>" if text else ""
+
+
+def _speed_used(view: RunView) -> None:
+    """Which of the settings of `speed` were really used, and why the others were not."""
+    st.subheader(_("What made it fast"), anchor=False)
+    if view.result is None:
+        st.caption(_("Which of the settings of Speed were really used is told when the run has ended."))
+        return
+    rows = speed_words.used(view.result)
+    if not rows:
+        st.caption(
+            _("The settings of Speed change nothing for this run: it trains on padded batches, on the plain path.")
+        )
+        return
+    st.html(_used_table(rows))
+
+
+def _used_table(rows: list[speed_words.Used]) -> str:
+    lines = []
+    for row in sorted(rows, key=lambda row: not row.used):  # what was used comes first
+        mark, css = (("✓ " + _("used")), "") if row.used else (_("not used"), ' class="lab-muted"')
+        why = f"<small>{html.escape(row.why)}</small>" if row.why else ""
+        lines.append(
+            f"<tr{css}><th>{html.escape(row.label)}<small>{html.escape(row.help)}</small></th>"
+            f"<td><span>{html.escape(mark)}</span>{why}</td></tr>"
+        )
+    return f'<table class="lab-compare lab-used"><tbody>{"".join(lines)}</tbody></table>'
