@@ -46,7 +46,8 @@ class Numbers:
 
     `bf16`: the computation; `autocast`: weights or adapters in fp32, cast as they are used; `half`: frozen weights in
     bf16 beside them. `rank` 0: a full fine-tune. `dropout`: that of the adapter. `mask`: bytes of a dropout mask's
-    value, 4 on a CPU, 1 on a GPU.
+    value, 4 on a CPU, 1 on a GPU. `forms`: faster forms of the layers that keep less: "lora" (the fused pass of the
+    lab), "gelu" (GPT-2's activation in one), "liger" (its norm and SwiGLU).
     """
 
     bf16: bool = True
@@ -56,6 +57,7 @@ class Numbers:
     targets: list[str] | str = ALL
     dropout: float = 0.0
     mask: int = 1
+    forms: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -81,7 +83,7 @@ class Numbers:
 def activation_bytes(
     facts: ModelFacts, tokens: int, *, lora_rank: int = 0, bf16: bool = True, autocast: bool = True,
     checkpointing: bool = False, targets: list[str] | str = ALL, dropout: float = 0.0, mask: int = 1,
-    scores: int = 0, half: bool = False,
+    scores: int = 0, half: bool = False, forms: frozenset[str] = frozenset(),
 ) -> float | None:  # fmt: skip
     """Bytes kept between forward and backward pass for `tokens` tokens of one batch; None for other families.
 
@@ -89,7 +91,7 @@ def activation_bytes(
     of an example whose attention scores are kept, 0 for attention that keeps none. Final norm included, the head
     not (`memory.logit_bytes`).
     """
-    numbers = Numbers(bf16, autocast, half, lora_rank, targets, dropout, mask)
+    numbers = Numbers(bf16, autocast, half, lora_rank, targets, dropout, mask, forms)
     block = layer_bytes(facts, numbers, scores=scores)
     if block is None or facts.layers is None or facts.hidden is None:
         return None
@@ -117,6 +119,8 @@ def _norms(facts: ModelFacts, numbers: Numbers) -> float:
         return 2 * hidden * numbers.norm + 16
     # An RMS norm keeps its input in fp32; where its weight is trained, the scaled input too.
     count = 4 if facts.model_type == "gemma2" else 2
+    if "liger" in numbers.forms:  # its input as it comes, and the norm's factor
+        return count * (hidden * numbers.stream + 4)
     return count * (hidden * (4 + (0 if numbers.rank else numbers.norm)) + 4)
 
 
@@ -133,9 +137,10 @@ def _attention(facts: ModelFacts, numbers: Numbers) -> float:
 def _feed_forward(facts: ModelFacts, numbers: Numbers) -> float:
     """Gate, activated gate and up; or the layer's output, with four steps of gelu_new where that is spelt out."""
     if facts.family == "llama":
-        steps = 3
+        steps = 2 if "liger" in numbers.forms else 3
     else:
-        steps = 4 if facts.activation in ("gelu_new", "") and facts.family == "gpt2" else 1
+        spelt_out = facts.activation in ("gelu_new", "") and facts.family == "gpt2" and "gelu" not in numbers.forms
+        steps = 4 if spelt_out else 1
     return numbers.size * steps * (facts.intermediate or 0)
 
 
@@ -154,7 +159,10 @@ def _linear_inputs(facts: ModelFacts, numbers: Numbers) -> float:
 def _copies(origin: str, layers: int, numbers: Numbers) -> float:
     """Bytes kept of one value that so many trained layers read."""
     own = 0 if origin == "attention" else numbers.size  # attention keeps its output anyway
-    if numbers.cast and (origin == "norm" or numbers.rank):
+    fused = "lora" in numbers.forms and bool(numbers.rank)
+    if fused and numbers.half:
+        pass  # the input is in bf16 as it comes: one copy for all of its layers
+    elif numbers.cast and (origin == "norm" or (numbers.rank and not fused)):
         own = 2 * layers
     if numbers.rank and numbers.dropout:
         own = layers * (numbers.mask + numbers.size)

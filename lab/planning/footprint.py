@@ -23,7 +23,7 @@ class Load:
     trained (None: those of a LoRA adapter of `rank`, or all); `quantization` none, 8bit, nf4 or
     nf4-plain; `bf16` the computation's format (else fp32); `device` cpu or cuda; `scores`: attend as the lab does on
     a CPU, where short examples keep their attention scores. `answers` of an example go through the model together: two
-    of a preference pair. `reference`: a frozen copy of the model lies beside it.
+    of a preference pair. `reference`: a frozen copy of the model lies beside it. `forms`: as in `activations.Numbers`.
     """
 
     method: str = "lora"
@@ -41,6 +41,7 @@ class Load:
     scores: bool = True
     answers: int = 1
     reference: bool = False
+    forms: frozenset[str] = frozenset()
 
     @property
     def full(self) -> bool:
@@ -87,7 +88,17 @@ def load_of(spec: RunSpec, *, length: int, device: str, bf16: bool) -> Load:
         checkpointing=spec.resources.gradient_checkpointing,
         bf16=bf16,
         device=device,
+        forms=_forms(spec),
     )
+
+
+def _forms(spec: RunSpec) -> frozenset[str]:
+    """The faster forms that the spec's `speed` gives the layers of a language model on any device."""
+    if spec.task != "causal-lm":
+        return frozenset()
+    fused = spec.speed.fused_lora and spec.model.quantization == "none" and not spec.method.dora
+    names = (("lora", fused), ("gelu", spec.speed.activation_swap))
+    return frozenset(name for name, on in names if on)
 
 
 def footprint(facts: ModelFacts, load: Load) -> memory.MemoryPlan:
@@ -127,6 +138,7 @@ def _activations(facts: ModelFacts, load: Load, trained: int | None) -> float | 
         dropout=0.0 if load.full else load.dropout,
         mask=4 if on_cpu else 1,
         scores=load.length if load.scores and on_cpu and load.length <= SCORES_KEPT else 0,
+        forms=load.forms,
     )
     if kept is None or not load.bf16:
         return kept

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import psutil
@@ -12,6 +14,7 @@ from lab.errors import LabError
 from lab.models import ModelFacts, facts_of
 from lab.planning.footprint import footprint, load_of
 from lab.spec import RunSpec
+from lab.training.fused import has_liger
 from lab.training.machine import Machine
 
 FILLED = 16_384  # tokens of a pass that keep a GPU busy: a model of 1B parameters is bound by launches below 8,192
@@ -33,6 +36,7 @@ class Choices:
     label_loss: bool = True
     fused_lora: bool = False
     checkpointing: bool = False
+    dequantise: bool = False
     activation_swap: bool = False
     fused_kernels: bool = False
     async_input: bool = False
@@ -57,13 +61,16 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
         why["checkpointing"] = _compared(needed, free)
     if speed.fused_kernels and not cuda:
         why["fused_kernels"] = "needs a GPU"
+    dequantise = _dequantise(spec, facts, machine, free, checkpointing, why)
+    fits = partial(_fits, spec, facts, machine, free, checkpointing=checkpointing, dequantised=dequantise)
     return Choices(
         padding_free=speed.padding_free,
-        budget=0 if speed.padding_free == "off" else _budget(spec, facts, machine, free, checkpointing),
+        budget=0 if speed.padding_free == "off" else _budget(spec, machine, fits),
         packed=spec.data.packing,
         label_loss=speed.label_loss,
         fused_lora=speed.fused_lora,
         checkpointing=checkpointing,
+        dequantise=dequantise,
         activation_swap=speed.activation_swap,
         fused_kernels=speed.fused_kernels and cuda,
         async_input=speed.async_input and cuda,
@@ -77,19 +84,34 @@ def planned_gib(spec: RunSpec, machine: Machine, choices: Choices) -> float | No
     facts = _facts(spec)
     if facts is None:
         return None
-    return needed_gib(spec, facts, machine, choices.budget, checkpointing=choices.checkpointing)
+    options = {"checkpointing": choices.checkpointing, "dequantised": choices.dequantise}
+    return needed_gib(spec, facts, machine, choices.budget, **options)
 
 
 def needed_gib(
-    spec: RunSpec, facts: ModelFacts, machine: Machine, tokens: int = 0, *, checkpointing: bool | None = None
+    spec: RunSpec,
+    facts: ModelFacts,
+    machine: Machine,
+    tokens: int = 0,
+    *,
+    checkpointing: bool | None = None,
+    dequantised: bool = False,
 ) -> float | None:
-    """The plan's peak memory in GiB; `tokens` replaces batch times length of a pass. None when not known."""
+    """The plan's peak memory in GiB; `tokens` replaces batch times length of a pass. None when not known.
+
+    `dequantised`: the base's weights lie there as if nothing had been rounded, in bf16 on a GPU.
+    """
     bf16 = machine.precision == "bf16"
     load = load_of(spec, length=spec.data.max_length, device=machine.device, bf16=bf16)
     if tokens:
         load = replace(load, batch=max(1, -(-tokens // load.length)))
     if checkpointing is not None:
         load = replace(load, checkpointing=checkpointing)
+    if dequantised:
+        fused = {"lora"} if spec.speed.fused_lora and not spec.method.dora else set()
+        load = replace(load, quantization="none", forms=load.forms | fused)
+    if machine.device == "cuda" and spec.speed.fused_kernels and has_liger():
+        load = replace(load, forms=load.forms | {"liger"})
     return footprint(facts, load).total_gib
 
 
@@ -101,15 +123,34 @@ def free_gib(device: str) -> float:
     return float(psutil.virtual_memory().available) / 2**30
 
 
-def _budget(spec: RunSpec, facts: ModelFacts | None, machine: Machine, free: float, checkpointing: bool) -> int:
+def _budget(spec: RunSpec, machine: Machine, fits: Callable[[int], bool]) -> int:
     """Tokens of a pass: as the spec says, else what the plan counts on; on a GPU more, as long as that fits."""
     if spec.speed.tokens_per_pass is not None:
         return spec.speed.tokens_per_pass
     planned = spec.schedule.per_device_batch * spec.data.max_length
-    if machine.device != "cuda" or planned >= FILLED or facts is None:
-        return planned
-    needed = needed_gib(spec, facts, machine, FILLED, checkpointing=checkpointing)
-    return FILLED if needed is not None and needed <= RESERVE * free else planned
+    return FILLED if machine.device == "cuda" and planned < FILLED and fits(FILLED) else planned
+
+
+def _dequantise(
+    spec: RunSpec, facts: ModelFacts | None, machine: Machine, free: float, checkpointing: bool, why: dict[str, str]
+) -> bool:
+    """Whether an NF4 base is kept as plain weights; notes the reason for both answers."""
+    if not spec.speed.dequantise or spec.model.quantization != "nf4":
+        return False
+    if spec.method.init == "loftq" or spec.method.adapter:
+        why["dequantise"] = "the adapter was made on NF4 layers"
+        return False
+    if facts is None:
+        why["dequantise"] = "memory not known"
+        return False
+    needed = needed_gib(spec, facts, machine, checkpointing=checkpointing, dequantised=True)
+    why["dequantise"] = _compared(needed, free)
+    return needed is not None and needed <= RESERVE * free
+
+
+def _fits(spec: RunSpec, facts: ModelFacts | None, machine: Machine, free: float, tokens: int, **how: bool) -> bool:
+    needed = None if facts is None else needed_gib(spec, facts, machine, tokens, **how)
+    return needed is not None and needed <= RESERVE * free
 
 
 def _facts(spec: RunSpec) -> ModelFacts | None:

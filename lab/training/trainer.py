@@ -13,6 +13,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from trl import SFTConfig, SFTTrainer
 
 from lab.data.example import IGNORED, Example
+from lab.data.examples import Examples
+from lab.data.tokenised import of_examples
 from lab.planning.schedule import course_of, transformers_scheduler
 from lab.spec import RunSpec
 from lab.training import attention, probe
@@ -75,12 +77,24 @@ def arguments(spec: RunSpec, course: Course, machine: Machine, checkpoints: Path
 
 
 def dataset(examples: Sequence[Example], packs: Sequence[Sequence[int]] | None = None) -> Rows:
-    """Ids and labels as the Trainer takes them; examples without a trained token are left out."""
-    return Rows([example for example in examples if any(label != IGNORED for label in example.labels[1:])], packs)
+    """Ids and labels as the Trainer takes them; examples without a trained token are left out.
+
+    `packs` hold places among the examples that are left.
+    """
+    if isinstance(examples, Examples):
+        return Rows(examples.tokens, examples.taught().numbers, packs)
+    tokens = of_examples(examples)
+    return Rows(tokens, tokens.taught(0, len(examples)), packs)
 
 
-def prepare_model(model: PreTrainedModel, choices: Choices) -> None:
-    """Change the layers of a model as the choices say, before an adapter is put around them."""
+def prepare_model(model: PreTrainedModel, choices: Choices, dtype: torch.dtype) -> None:
+    """Change the layers of a model as the choices say, before an adapter is put around them.
+
+    `dtype` is the format of weights that are not trained.
+    """
+    if choices.dequantise:
+        count = quantised.dequantise(model, dtype, model.device)
+        choices.why["dequantise"] = f"{count} layers: {choices.why.get('dequantise', '')}".rstrip(": ")
     if choices.activation_swap and not swap_activation(model):
         choices.why["activation_swap"] = "no gelu_new in this model"
     if choices.fused_kernels:
@@ -91,11 +105,9 @@ def _fit_arguments(args: SFTConfig, choices: Choices, flat: bool, machine: Machi
     """The arguments that follow from the choices."""
     if choices.checkpointing:
         args.gradient_checkpointing = True
-    if flat and not choices.packed:  # an update is one batch of passes
+    if flat:  # an update is one batch of passes
         args.per_device_train_batch_size *= args.gradient_accumulation_steps
         args.gradient_accumulation_steps = 1
-    elif flat:  # a pack is a pass
-        args.per_device_train_batch_size, args.gradient_accumulation_steps = args.gradient_accumulation_steps, 1
     if choices.async_input and machine.device == "cuda":
         args.dataloader_num_workers, args.dataloader_persistent_workers = 1, True
         args.dataloader_prefetch_factor = 4
@@ -125,10 +137,10 @@ class LabTrainer(MethodTrainer, SFTTrainer):
     ) -> None:
         self.machine, self.pace = machine, pace
         self.choices = choices or Choices()
-        self.flat = probe.decide(model, max_length, self.choices)
+        prepare_model(model, self.choices, machine.frozen_dtype)
+        self.flat = probe.decide(model, max_length, self.choices)  # of the layers that will be trained
         self.tokens = self.examples = 0
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
-        prepare_model(model, self.choices)
         model = model if adapt is None else adapt(model)
         self.flat = self.flat and not prompt_tokens(model)
         _fit_arguments(args, self.choices, self.flat, machine)

@@ -40,6 +40,15 @@ class SpeedSpec(Part):
         N_("Checkpointing when needed"),
         N_("Recompute activations when the memory plan says that the run would not fit otherwise."),
     )
+    dequantise: bool = setting(
+        True,
+        N_("NF4 as plain weights"),
+        N_(
+            "Where the memory plan has room, an NF4 base is rounded once and kept as plain weights with the rounded "
+            "values: the values of QLoRA without unpacking them in every step."
+        ),
+        source="QLoRA, arXiv:2305.14314: its weights are unpacked before each product",
+    )
     activation_swap: bool = setting(
         True,
         N_("Fused GELU"),
@@ -50,6 +59,14 @@ class SpeedSpec(Part):
     )
     async_input: bool = setting(
         True, N_("Input beside the training"), N_("Batches are made by another process while the GPU computes.")
+    )
+    standby: bool = setting(
+        True,
+        N_("Warm standby"),
+        N_(
+            "A worker with the libraries loaded waits while the Train page is open, so that the run starts at once; "
+            "it holds about half a gigabyte until ten minutes later."
+        ),
     )
     compile: bool = setting(
         False,

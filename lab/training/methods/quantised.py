@@ -85,7 +85,7 @@ def trained_weights_kept(model: torch.nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def dequantise(model: torch.nn.Module, dtype: torch.dtype, device: torch.device | str) -> int:
-    """Put plain linear layers with the same values in place of quantized ones; returns how many there were."""
+    """Put plain layers with the same values in place of quantized ones; returns how many there were."""
     found = [(name, layer) for name, layer in model.named_modules() if type(layer).__name__ in BITS]
     for name, layer in found:
         above, _, last = name.rpartition(".")
@@ -120,10 +120,17 @@ def copy_of(config: PeftConfig) -> PeftConfig:
     return made
 
 
-def plain_layer(layer: Any, dtype: torch.dtype, device: torch.device | str) -> torch.nn.Linear:
-    """A linear layer with the values that a quantized one stands for."""
+def plain_layer(layer: Any, dtype: torch.dtype, device: torch.device | str) -> torch.nn.Module:
+    """A layer with the values that a quantized one stands for, of the kind that was quantized."""
     weight = values_of(layer).to(device=device, dtype=dtype)
-    made = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
+    kind: Any = getattr(layer, "source_cls", torch.nn.Linear)
+    made: Any
+    if kind is Conv1D:  # GPT-2: inputs x outputs, always with a bias
+        with torch.device("meta"):
+            made = kind(*weight.shape)
+        weight = weight.t()
+    else:
+        made = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device="meta")
     made.weight = torch.nn.Parameter(weight.contiguous(), requires_grad=False)
     if layer.bias is not None:
         made.bias = torch.nn.Parameter(layer.bias.detach().to(device=device, dtype=dtype), requires_grad=False)

@@ -1,0 +1,279 @@
+"""Kernels, compiled blocks and inputs made beside the training, as far as a machine without a GPU can run them."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import task_runs as tasks
+import torch
+
+import lab.training  # noqa: F401  (before torch)
+from lab.data.example import IGNORED, Example
+from lab.errors import InputError
+from lab.spec import RunSpec, with_overrides
+from lab.training import attention, build
+from lab.training.choices import Choices
+from lab.training.fused import compile_blocks, fuse_kernels, fuse_lora
+from lab.training.machine import Machine
+from lab.training.measure import Pace
+from lab.training.methods.adapters import adapt, lora_config
+from lab.training.steps import course
+from lab.training.trainer import LabTrainer, arguments, dataset
+
+GPU = Machine("cuda", "bf16", 1)
+
+
+@pytest.fixture(scope="module")
+def folders(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {"llama": tiny_llama, "gpt2": tasks.build_tiny_gpt2(tmp_path_factory.mktemp("gpt2"))}
+
+
+# --- attention on CUDA: what torch's kernel is called with ---
+
+
+def test_the_kernel_of_the_installed_torch_takes_what_it_is_called_with() -> None:
+    assert {"scale", "window_size"} <= attention._flash_options()
+
+
+def kernel_2_11(
+    query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, return_aux=None, scale=None, window_size=(-1, -1)
+):  # type: ignore[no-untyped-def]
+    """torch 2.11's signature, computed one example after the other."""
+    return by_hand(query, key, value, cu_seq_q, (max_q, max_k), scale, tuple(window_size) == (-1, 0), False)
+
+
+def kernel_2_13(
+    query,
+    key,
+    value,
+    cu_seq_q,
+    cu_seq_k,
+    max_q,
+    max_k,
+    *,
+    return_aux=None,
+    scale=None,
+    window_size=(-1, -1),
+    enable_gqa=False,
+    seqused_k=None,
+    block_table=None,
+    num_splits=None,
+):  # type: ignore[no-untyped-def]
+    """torch 2.13's."""
+    return by_hand(query, key, value, cu_seq_q, (max_q, max_k), scale, tuple(window_size) == (-1, 0), enable_gqa)
+
+
+def kernel_2_10(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, is_causal=False, return_aux=None):  # type: ignore[no-untyped-def]
+    """torch 2.10's."""
+    return by_hand(query, key, value, cu_seq_q, (max_q, max_k), None, is_causal, False)
+
+
+def by_hand(query: Any, key: Any, value: Any, bounds: Any, longest: Any, scale: Any, causal: bool, gqa: bool) -> Any:
+    if not gqa and query.size(1) != key.size(1):
+        raise ValueError("Expect query and key/value to have the same number of heads")  # as torch says
+    assert bounds.dtype == torch.int32 and longest == (int(bounds.diff().max()),) * 2
+    parts = []
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        q, k, v = (part[low:high].transpose(0, 1)[None] for part in (query, key, value))
+        parts.append(
+            torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale, enable_gqa=gqa)
+        )
+    return torch.cat(parts, 2)[0].transpose(0, 1)
+
+
+@pytest.mark.parametrize("kernel", [kernel_2_10, kernel_2_11, kernel_2_13])
+def test_each_torch_s_kernel_is_called_so_that_every_example_sees_itself_and_what_came_before(
+    kernel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch.nn.attention.varlen as varlen
+
+    monkeypatch.setattr(varlen, "varlen_attn", kernel)
+    attention._flash_options.cache_clear()
+    try:
+        torch.manual_seed(0)
+        query, key, value = (torch.randn(1, heads, 13, 8) for heads in (4, 2, 2))
+        bounds = torch.tensor([0, 4, 5, 13], dtype=torch.int32)
+        found = attention._flash(query, key, value, bounds, 8, 8**-0.5)[None]
+        expected, _ = attention.varlen_attention(torch.nn.Module(), query, key, value, None, cu_seq_lens_q=bounds)
+        assert (found - expected).abs().max() < 1e-5
+    finally:
+        attention._flash_options.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("change", "takes"),
+    [
+        ({}, True),
+        ({"dropout": 0.1}, False),  # the kernel drops nothing: GPT-2's own dropout goes the long way
+        ({"dtype": torch.float32}, False),
+        ({"shape": (1, 8, 100, 320)}, False),
+        ({"is_cuda": False}, False),
+        ({"shape": (1, 32, 1_048_300, 64)}, True),  # (1,048,300 + 128 x 2) x 32 x 64 is just below 2^31 ...
+        ({"shape": (1, 32, 1_048_400, 64)}, False),  # ... and this above
+    ],
+)
+def test_what_the_kernel_cannot_do_right_goes_another_way(change: dict[str, Any], takes: bool) -> None:
+    given: dict[str, Any] = {
+        "is_cuda": True,
+        "dtype": torch.bfloat16,
+        "shape": (1, 8, 100, 64),
+        "dropout": 0.0,
+    } | change
+    dropout = given.pop("dropout")
+    query: Any = types.SimpleNamespace(**given)
+    assert attention._takes_flash(query, dropout, 2) is takes
+
+
+# --- liger, compiled blocks, inputs made beside the training ---
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, apply: Any) -> None:
+    """A package with the names of liger-kernel 0.8.5; the real one needs Triton (benchmarks/gpu checks that)."""
+    for name in ("liger_kernel", "liger_kernel.transformers", "liger_kernel.transformers.monkey_patch"):
+        module = types.ModuleType(name)
+        module.__spec__ = types.SimpleNamespace(name=name, loader=None)  # type: ignore[assignment]
+        monkeypatch.setitem(sys.modules, name, module)
+    patch: Any = sys.modules["liger_kernel.transformers.monkey_patch"]
+    patch.MODEL_TYPE_TO_APPLY_LIGER_FN = {"llama": None}
+    patch._apply_liger_kernel_to_instance = apply
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+
+
+def test_liger_is_asked_for_the_layers_and_not_for_the_loss(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    stand_in(monkeypatch, lambda model, **options: asked.append(options))
+    assert fuse_kernels(build.load_base(str(folders["llama"]))) == "fused"
+    assert asked == [{"fused_linear_cross_entropy": False, "cross_entropy": False}]
+    assert fuse_kernels(build.load_base(str(folders["gpt2"]))) == "not for this model"
+    monkeypatch.delenv("TRITON_INTERPRET")
+    assert fuse_kernels(build.load_base(str(folders["llama"]))) == "needs a GPU"
+
+
+def test_a_liger_that_does_not_fit_is_told_and_does_not_end_the_run(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(model: Any, **options: Any) -> None:
+        raise ImportError("cannot import name 'LlamaRMSNorm'")
+
+    stand_in(monkeypatch, broken)
+    told = fuse_kernels(build.load_base(str(folders["llama"])))
+    assert told == "liger-kernel does not fit: cannot import name 'LlamaRMSNorm'"
+
+
+def rows_of(count: int) -> list[Example]:
+    made = []
+    for i in range(count):
+        ids = [3 + (5 * i + j) % 90 for j in range(4 + 3 * i % 11)] + [1]
+        made.append(Example("", "", "", "", ids, [IGNORED, IGNORED, *ids[2:]], 2))
+    return made
+
+
+def trainer_of(folder: Path, scratch: Path, choices: Choices, base: Any = None) -> LabTrainer:
+    spec = with_overrides(RunSpec(), {
+        "schedule.per_device_batch": 4, "schedule.accumulation": 1, "schedule.max_steps": 4, "method.rank": 4,
+        "schedule.learning_rate": 1e-3, "method.dropout": 0.0,
+    })  # fmt: skip
+    machine, rows = Machine("cpu", "fp32", 1), rows_of(12)
+    base = build.load_base(str(folder)) if base is None else base
+
+    def wrap(plain: Any) -> Any:
+        return adapt(plain, lora_config(spec.method, plain, "all-linear", task_type="CAUSAL_LM"), spec)
+
+    return LabTrainer(
+        base, arguments(spec, course(spec, len(rows)), machine, scratch), dataset(rows),
+        build.load_tokenizer(str(folder)), machine, Pace(), adapt=wrap, max_length=64, choices=choices,
+    )  # fmt: skip
+
+
+def losses(trainer: LabTrainer) -> list[float]:
+    trainer.train()
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def test_batches_made_by_another_process_are_the_same_in_the_same_order(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    beside = trainer_of(folders["llama"], tmp_path, Choices(budget=64))
+    # What LabTrainer sets on CUDA (`_fit_arguments`); pinned memory alone needs a GPU.
+    beside.args.dataloader_num_workers, beside.args.dataloader_persistent_workers = 1, True
+    beside.args.dataloader_prefetch_factor = 4
+    found = losses(beside)
+    assert len(found) == 4 and found == losses(trainer_of(folders["llama"], tmp_path, Choices(budget=64)))
+
+
+def test_on_a_gpu_inputs_are_made_by_another_process_and_copied_without_waiting(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    from lab.training.trainer import _fit_arguments
+
+    trainer = trainer_of(folders["llama"], tmp_path, Choices(budget=64))
+    args = copy.copy(trainer.args)
+    _fit_arguments(args, Choices(async_input=True, checkpointing=True), True, GPU)
+    assert (args.dataloader_num_workers, args.dataloader_persistent_workers, args.dataloader_prefetch_factor) == (
+        1, True, 4,
+    )  # fmt: skip
+    assert args.accelerator_config.non_blocking and args.gradient_checkpointing
+    spec = RunSpec()
+    assert arguments(spec, course(spec, 10), GPU, tmp_path).dataloader_pin_memory
+
+
+@pytest.mark.slow
+def test_compiled_blocks_compute_the_same_gradient(folders: dict[str, Path]) -> None:
+    """For real, with the C++ compiler of this machine; a GPU's goes through Triton."""
+    spec = with_overrides(RunSpec(), {"method.rank": 4, "method.dropout": 0.0})
+    base = build.load_base(str(folders["llama"]))
+    model = adapt(base, lora_config(spec.method, base, "all-linear", task_type="CAUSAL_LM"), spec).train()
+    assert fuse_lora(model) == 14
+
+    def gradient() -> torch.Tensor:
+        model.zero_grad()
+        with attention.using(base, attention.NAME):
+            logits = model(**attention.flat_row([[3, 4, 5, 6, 7], [9, 8, 7]]), use_cache=False).logits
+        logits.logsumexp(-1).sum().backward()
+        return torch.cat([w.grad.flatten() for _, w in sorted(model.named_parameters()) if w.grad is not None])
+
+    expected = gradient()
+    assert compile_blocks(model) == 2
+    assert (gradient() - expected).norm() < 1e-5 * expected.norm()
+
+
+# --- a model that mixes neighbours ---
+
+
+def mixing(model: Any) -> Any:
+    """The model with a fault: in a row of several examples each sees those before it."""
+    forward = model.model.forward
+
+    def through(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("cu_seq_lens_q") is not None:
+            whole = kwargs["cu_seq_lens_q"][[0, -1]]
+            kwargs |= {"cu_seq_lens_q": whole, "cu_seq_lens_k": whole}
+        return forward(*args, **kwargs)
+
+    model.model.forward = through
+    return model
+
+
+def test_a_run_without_padding_refuses_a_model_that_mixes_neighbours_before_its_first_step(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    for choices in (Choices(padding_free="on"), Choices(packed=True)):
+        with pytest.raises(InputError, match="cannot share a row: packed and separate logits differ"):
+            trainer_of(folders["llama"], tmp_path, choices, mixing(build.load_base(str(folders["llama"]))))
+    left = trainer_of(folders["llama"], tmp_path, Choices(), mixing(build.load_base(str(folders["llama"]))))
+    assert not left.flat and left.attention_name == "sdpa"  # auto pads
+    assert "differ by" in left.choices.why["padding_free"] and left.choices.why["padding_free"].endswith(" s")
+
+
+def test_logits_that_are_no_numbers_do_not_pass_the_probe(folders: dict[str, Path], tmp_path: Path) -> None:
+    model = build.load_base(str(folders["llama"]))
+    model.lm_head.weight.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="cannot share a row"):
+        trainer_of(folders["llama"], tmp_path, Choices(padding_free="on"), model)
