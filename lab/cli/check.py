@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.cli.arguments import Commands, add_set_argument, command
 from lab.cli.output import Output, table
-from lab.errors import InputError
+from lab.errors import InputError, LabError
 from lab.text import N_
 
 if TYPE_CHECKING:
@@ -52,10 +52,11 @@ def check(arguments: argparse.Namespace, output: Output) -> int:
 def model_facts(source: str) -> tuple[ModelFacts, list[str]]:
     """The facts of a model; nothing is known, and why is said, of one that is not here."""
     from lab.models.facts import ModelFacts, facts_of
+    from lab.runs import chain
 
     try:
-        return facts_of(source), []
-    except InputError as error:
+        return facts_of(chain.place_of(source)), []
+    except LabError as error:
         return ModelFacts(name=source), [str(error)]
 
 

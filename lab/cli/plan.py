@@ -24,12 +24,13 @@ def show_plan(arguments: argparse.Namespace, output: Output) -> int:
     from lab import spec as specs
     from lab.cli.checks import DataFacts, check_model, data_facts, planned
     from lab.cli.specs import spec_of
+    from lab.runs import chain
 
     spec = spec_of(arguments)
     specs.check(spec, runnable=False)  # what this version cannot run can still be planned
     if arguments.export or arguments.out:
         return export_spec(spec, arguments.export or "spec", arguments.out, output)
-    model = check_model(spec.model.source)
+    model = check_model(chain.place_of(spec.model.source))
     # A number of examples is enough: then the data need not exist yet.
     data = DataFacts(spec.data.examples) if spec.data.examples else data_facts(spec)
     record = planned(spec, model, data)

@@ -27,6 +27,11 @@ def resolved(spec: RunSpec) -> tuple[RunSpec, str | None]:
     return with_overrides(spec, {"model.source": str(model_of(source)), "model.revision": ""}), source
 
 
+def place_of(source: str) -> str:
+    """Where a model really is: the folder that a run left for its id, anything else as it is. Raises as `resolved`."""
+    return str(model_of(source.strip())) if is_id(source.strip()) else source
+
+
 def model_of(run_id: str) -> Path:
     """The folder of the whole model that a finished run left; an adapter's is the merged one. Raises as `resolved`."""
     final = RunDirectory.of(run_id).final_path

@@ -77,7 +77,7 @@ def submit_request(
     one of a job that works on a training's setup.
     """
     disk.require_room(lab_home(), disk.SPARE)
-    spec = prepare.rooted(spec) if spec else None
+    spec = prepare.rooted(chain.resolved(spec)[0]) if spec else None
     name = naming.name_of_request(parameters, _name_of(parent)) or (naming.default_name(spec) if spec else "")
     request = {
         "kind": kind,

@@ -17,6 +17,7 @@ from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_values
 from lab.errors import LabError
 from lab.models import facts_of
+from lab.runs import chain
 from lab.runs.home import is_id, lab_home, new_id
 from lab.spec import RunSpec
 from lab.ui.language import _
@@ -129,7 +130,8 @@ def put(path: str, value: Any) -> None:
     try:
         changed = specs.with_overrides(RunSpec(), {path: value})
         if path == "model.source" and value:
-            facts_of(str(value))  # a folder that is no model is refused before any other page counts with it
+            # A folder that is no model is refused before any other page counts with it.
+            facts_of(chain.place_of(str(value)))
     except LabError as error:
         draft["wrong"][path] = {"value": value, "error": error}
         return

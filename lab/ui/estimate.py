@@ -53,7 +53,7 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
         limit: tuple[float | None, str] = (own_gpu.memory_gb() * 1e9 / GIB, own_gpu.name())
     else:
         where = planning_device(spec.resources.device) if device == HERE else device
-        speed = measured_speed(spec.model.source, spec.method.name, where) if device == HERE else None
+        speed = measured_speed(_place(spec.model.source), spec.method.name, where) if device == HERE else None
         made = plan(spec, facts=facts, device=where, tokens_per_s=speed, **known)
         limit = memory_limit(where)
     made.verdicts.extend([*_too_large(made, limit), *too_long(made)])
@@ -69,6 +69,14 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
         model_error,
         data_error,
     )
+
+
+def _place(source: str) -> str:
+    """What runs have in model.source: the folder that a run's id stands for."""
+    try:
+        return chain.place_of(source)
+    except LabError:
+        return source  # told beside the model
 
 
 def _facts(source: str) -> tuple[ModelFacts, LabError | None]:

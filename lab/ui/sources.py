@@ -8,7 +8,7 @@ from lab.errors import LabError
 from lab.models import facts_of, model_presets
 from lab.models.facts import tokenizer_is_here
 from lab.models.location import locate
-from lab.runs import child, registry
+from lab.runs import chain, child, registry
 from lab.runs.home import is_id
 from lab.ui import draft, forms
 from lab.ui.language import _
@@ -37,7 +37,7 @@ def model_problem() -> LabError | None:
     """Why the model of the draft cannot be used, or None."""
     source = draft.spec().model.source
     try:
-        facts_of(source)
+        facts_of(chain.place_of(source))
     except LabError as error:
         return error
     return None
@@ -53,6 +53,7 @@ def read_architecture() -> None:
     """For a Hub model that is only named: fetch its config.json when a person asks for it."""
     source = draft.spec().model.source
     try:
+        source = chain.place_of(source)
         facts, place = facts_of(source), locate(source)
     except LabError:
         return  # said at the field
