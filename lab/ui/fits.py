@@ -104,7 +104,13 @@ def data_note(spec: RunSpec) -> None:
             on_click=draft.put,
             args=("task", fitting),
         )
-    elif spec.task != "multi-task" and (labels := labels_of(spec.data.source)):
+    elif spec.task != "multi-task":
+        labels_note(spec.data.source)
+
+
+def labels_note(source: str) -> None:
+    """The labels of a data set, where it has some."""
+    if labels := labels_of(source):
         shown = ", ".join(labels[:_LABELS_SHOWN])
         more = _(" and {count} more", count=len(labels) - _LABELS_SHOWN) if len(labels) > _LABELS_SHOWN else ""
         st.caption(_("{count} labels: {labels}", count=len(labels), labels=forms.plain(shown)) + more)

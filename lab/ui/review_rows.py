@@ -43,7 +43,7 @@ def rows(comparison: Comparison, run_id: str, unit: str) -> None:
     st.caption(review_words.count(unit, len(found)))
     shown = _page_of(found, LABELS_PER_PAGE if labels else PER_PAGE)
     if labels and shown:
-        st.html(label_table(shown))
+        st.html(label_table(shown, _("Right answer") if unit == "questions" else _("Right label")))
     for pair in () if labels else shown:
         _pair(pair)
 
@@ -71,9 +71,9 @@ def _page_of(found: Sequence[Pair], size: int) -> Sequence[Pair]:
     return found[first : first + size]
 
 
-def label_table(pairs: Sequence[Pair]) -> str:
-    """Rows with labels as our own HTML: what was read, the right label, and what each model gave it."""
-    names = (_("Right label"), _("Base"), _("Tuned"))
+def label_table(pairs: Sequence[Pair], right: str) -> str:
+    """Rows with labels as our own HTML: what was read, what is right (headed `right`), and what each model said."""
+    names = (right, _("Base"), _("Tuned"))
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     lines = [f"<thead><tr><td></td>{heads}</tr></thead><tbody>"]
     for pair in pairs:

@@ -137,12 +137,19 @@ def missing_step(spec: RunSpec, now: Estimate) -> str:
         return _("Choose a model")
     if now.model_error or "model.source" in draft.wrong():
         return _("Choose another model")
-    if not spec.data.source.strip():
+    if not _has_data(spec):
         return _("Choose the data")
     if now.data_error:
         return _("Choose other data")
     wrong = [*draft.wrong(), *(problem.where for problem in refused(spec))]
     return _("Correct the {setting}", setting=in_sentence(_(setting_at(wrong[0]).label))) if wrong else ""
+
+
+def _has_data(spec: RunSpec) -> bool:
+    """Whether there is something to learn from: for each task, where there are several."""
+    if spec.task != "multi-task":
+        return bool(spec.data.source.strip())
+    return bool(spec.tasks.sources) and all(source.strip() for source in spec.tasks.sources.values())
 
 
 def short_label(spec: RunSpec, missing: str) -> str:

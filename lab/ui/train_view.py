@@ -10,7 +10,7 @@ import streamlit as st
 from lab import spec as specs
 from lab.errors import LabError
 from lab.spec import RunSpec, setting_at
-from lab.ui import draft, find_lr_view, fits, forms, plan_findings, plan_view, sources, start_form
+from lab.ui import draft, find_lr_view, fits, forms, plan_findings, plan_view, sources, start_form, tasks_form
 from lab.ui.estimate import Estimate
 from lab.ui.language import _, error_parts
 from lab.ui.layout import card
@@ -39,7 +39,7 @@ def form(problems: Mapping[str, LabError]) -> None:
         forms.field("task", problem=problems.get("task"))
     sources.model_field(problem=problems.get("model.source"))
     if spec.task == "multi-task":
-        forms.group(["tasks.sources", "tasks.kinds"], columns=1, problems=problems)
+        tasks_form.field(problems)
     else:
         forms.field(
             "data.source",

@@ -6,7 +6,7 @@ import shlex
 import pytest
 from page_driver import go, keep_draft, open_page, text_of
 from streamlit.testing.v1 import AppTest
-from task_runs import classification_rows, prepared
+from task_runs import classification_rows, entity_rows, prepared
 
 from lab import spec as specs
 from lab.errors import InputError
@@ -195,7 +195,7 @@ def opened(app, group):
          {"method.rank", "tasks.stride"}),
         ({"task": "token-classification"}, {"regularisation.class_weights"}, {"regularisation.sampler"}),
         ({"task": "extractive-qa"}, {"tasks.stride", "tasks.max_answer"}, {"regularisation.class_weights"}),
-        ({"task": "multi-task"}, {"tasks.sources", "tasks.kinds", "tasks.sampling"}, {"data.source"}),
+        ({"task": "multi-task"}, {"tasks.sampling"}, {"data.source", "tasks.sources", "tasks.kinds"}),
         ({"task": "preference"}, {"preference.method", "preference.loss"}, {"preference.desirable_weight"}),
         ({"task": "preference", "preference.method": "kto"}, {"preference.desirable_weight"}, {"preference.loss"}),
         ({"method.name": "progressive"}, {"method.phases"}, {"method.rank", "method.trainable_layers"}),
@@ -236,7 +236,7 @@ def test_a_recipe_brings_its_task_and_the_fields_of_it():
     app.selectbox(key="draft-recipe").set_value("multitask_bert").run()
     assert not app.exception
     assert app.selectbox(key="set-task").value == "multi-task"
-    assert {"tasks.sources", "tasks.kinds"} <= inputs_of(app)
+    assert app.selectbox(key="task-0-data") and app.selectbox(key="task-1-kind")
 
 
 def test_the_examples_of_several_tasks_are_those_of_their_data_sets():
@@ -245,4 +245,51 @@ def test_the_examples_of_several_tasks_are_those_of_their_data_sets():
     keep_draft({"task": "multi-task", "method.name": "full", "tasks.sources": sources, "tasks.kinds": kinds})
     app = open_page("train")
     assert "64 examples" in text_of(app) and "3,790" not in text_of(app)
+    assert labels(app)[1] == "Start training"
+
+
+def named(name, rows, kind, lab_home):
+    """A prepared data set of this name; returns its id."""
+    identifier = prepared(rows, kind, validation=8)
+    file = lab_home / "datasets" / identifier / "dataset.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"name": name}))
+    return identifier
+
+
+def test_the_tasks_of_a_run_are_chosen_from_what_is_there(lab_home):
+    reviews = named("film reviews", classification_rows(40), "classification", lab_home)
+    places = named("places", entity_rows(40), "token-classification", lab_home)
+    named("pairs", [{"prompt": "a", "chosen": "b", "rejected": "c"}] * 40, "preference", lab_home)
+    keep_draft({"task": "multi-task", "method.name": "full"})
+    app = open_page("train")
+    assert labels(app)[1] == "Choose the data"
+    offered = app.selectbox(key="task-0-data").options
+    assert len(offered) == 2 and not any("pairs" in option for option in offered)
+    assert "film reviews · text and label" in offered  # ids are shown as names
+    app.selectbox(key="task-0-data").set_value(reviews).run()
+    app.selectbox(key="task-1-data").set_value(places).run()
+    assert not app.exception
+    assert app.text_input(key="task-0-name").value == "film_reviews"
+    assert app.selectbox(key="task-1-kind").value == "token-classification"
+    assert labels(app)[1] == "Start training"
+    app.text_input(key="task-1-name").set_value("Où ?").run()
+    kept = json.loads((lab_home / "draft.json").read_text())["values"]
+    assert kept["tasks.sources"] == {"film_reviews": reviews, "Ou": places}
+    assert kept["tasks.kinds"] == {"film_reviews": "classification", "Ou": "token-classification"}
+
+
+def test_a_task_of_another_kind_is_said_at_its_place_and_a_task_can_be_added_and_removed(lab_home):
+    sources = {name: named(name, classification_rows(40), "classification", lab_home) for name in ("mood", "tone")}
+    keep_draft({
+        "task": "multi-task", "method.name": "full", "tasks.sources": sources,
+        "tasks.kinds": {"mood": "classification", "tone": "token-classification"},
+    })  # fmt: skip
+    app = open_page("train")
+    assert "word labels cannot learn from these rows" in text_of(app)
+    assert labels(app)[1] != "Start training"
+    app.selectbox(key="task-1-kind").set_value("classification").run()
+    assert labels(app)[1] == "Start training"
+    app.button(key="task-add").click().run()
+    assert app.text_input(key="task-2-name").value == "task_3" and labels(app)[1] == "Choose the data"
+    app.button(key="task-2-out").click().run()
     assert labels(app)[1] == "Start training"
