@@ -87,7 +87,7 @@ def precision(case: Case) -> Iterator[Finding]:
 
 def data_and_batch(case: Case) -> Iterator[Finding]:
     """A step that holds more than all the data."""
-    examples, together = case.plan.inputs.examples, case.plan.effective_batch
+    examples, together = case.plan.inputs.items, case.plan.effective_batch  # packs of them, where they are packed
     if examples is None or together <= examples:
         return
     schedule = case.spec.schedule

@@ -23,6 +23,7 @@ from lab.runs import beforehand, chain, registry, rehearsal
 from lab.runs.child import ask
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
+from lab.runs.packs import packs_of
 from lab.spec import RunSpec
 from lab.spec.rules.task import KINDS
 from lab.text import N_
@@ -48,11 +49,12 @@ class Checked:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Training rows and their mean and longest length in tokens, as far as they are known already."""
+    """Training rows, their mean and longest length in tokens, and their packs, as far as they are known already."""
 
     examples: int | None = None
     mean_tokens: float | None = None
     longest_tokens: int | None = None
+    packs: int | None = None
 
 
 def check_run(spec: RunSpec) -> Checked:
@@ -94,6 +96,7 @@ def planned(spec: RunSpec, facts: ModelFacts, data: DataFacts) -> dict[str, Any]
         examples=data.examples,
         mean_tokens=data.mean_tokens,
         longest_tokens=data.longest_tokens,
+        packs=data.packs,
     )
     made.verdicts.extend([*_too_large_here(made), *too_long(made)])
     return made.as_dict()
@@ -139,7 +142,7 @@ def data_facts(spec: RunSpec) -> DataFacts:
     if is_id(source):
         record = registry.dataset(source)
         tokens = record.get("tokens") or {}
-        return DataFacts(record["rows"]["train"], tokens.get("mean"), tokens.get("max"))
+        return DataFacts(record["rows"]["train"], tokens.get("mean"), tokens.get("max"), packs_of(spec))
     report = inspect(source, mapping=spec.data.columns, encoding=spec.data.encoding)
     kind = report.get("kind")
     if kind not in KINDS[spec.task]:

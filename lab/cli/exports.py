@@ -32,8 +32,9 @@ def export_spec(spec: RunSpec, format: str, out: str | None, output: Output) -> 
     facts = check_model(spec.model.source)
     data, kind, columns = _looked_at(spec)
     made = plan(
-        spec, facts=facts, examples=data.examples, mean_tokens=data.mean_tokens, longest_tokens=data.longest_tokens
-    )
+        spec, facts=facts, examples=data.examples, mean_tokens=data.mean_tokens, longest_tokens=data.longest_tokens,
+        packs=data.packs,
+    )  # fmt: skip
     return answer_export(export(spec, format, made, kind=kind, columns=columns), out, output)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,17 +19,25 @@ from lab.data.tokens import Encoded, Encoder
 
 
 class Examples(Sequence[Example]):
-    """The examples of one part. For ids alone ask `tokens`: the part's are `first` up to `end`, not included."""
+    """The examples of one part. For ids alone ask `tokens`: the part's have the `numbers`, int64 [examples]."""
 
     def __init__(
         self, tokens: Tokens, part: str, rows: Sequence[Row], *, kind: str, template: str, encoder: Encoder
     ) -> None:
         self.tokens = tokens
-        self.first, self.end = tokens.parts[part]
+        self.numbers = np.arange(*tokens.parts[part])
         self._rows, self._kind, self._template, self._encoder = rows, kind, template, encoder
 
     def __len__(self) -> int:
-        return self.end - self.first
+        return len(self.numbers)
+
+    def taught(self) -> Examples:
+        """Those that train a token: the first of an example is no target."""
+        chosen = copy(self)
+        if len(self):
+            among = self.tokens.taught(int(self.numbers[0]), int(self.numbers[-1]) + 1)
+            chosen.numbers = np.intersect1d(self.numbers, among, assume_unique=True)
+        return chosen
 
     @overload
     def __getitem__(self, at: int) -> Example: ...
@@ -38,13 +47,13 @@ class Examples(Sequence[Example]):
 
     def __getitem__(self, at: int | slice) -> Example | list[Example]:
         if isinstance(at, slice):
-            return [self._made(self.first + i) for i in range(*at.indices(len(self)))]
+            return [self._made(number) for number in self.numbers[at].tolist()]
         if not -len(self) <= at < len(self):
             raise IndexError(at)
-        return self._made(self.first + at % len(self))
+        return self._made(int(self.numbers[at]))
 
     def __iter__(self) -> Iterator[Example]:
-        return (self._made(number) for number in range(self.first, self.end))
+        return (self._made(number) for number in self.numbers.tolist())
 
     def _made(self, number: int) -> Example:
         row, n_prompt, segment, length = (int(value) for value in self.tokens.index[number])

@@ -18,7 +18,7 @@ from lab.data.report import report
 from lab.data.source import Source, demo_source, read_jsonl
 from lab.data.split import TEST, TRAIN, VALIDATION
 from lab.data.templates import choose
-from lab.data.tokenised import load, seal
+from lab.data.tokenised import Array, Tokens, load, seal
 from lab.data.tokenizer import Tokenizer, fingerprint_of, load_tokenizer
 from lab.runs import registry
 from lab.runs.home import is_id
@@ -45,7 +45,12 @@ def open_data(spec: RunSpec, directory: Path, events: Any = None, *, tokenizer: 
     hub = name if is_data_on_hub(name) else ""
     path = None if hub else Path(name).expanduser()
     built, _ = prepare(path, options, out, listener, hub=hub, tokenizer=tokenizer)
-    return _prepared(built)
+    kind, template, key = built.source.kind, built.template, built.key
+    found = load(out, key)
+    if found is None:  # rows that stay rows
+        return _prepared(built)
+    del built  # its rows, which are in a file by now
+    return _mapped(found, out, kind, template, options, tokenizer)
 
 
 def open_dataset(identifier: str, options: Options, tokenizer: Tokenizer, listener: Listener) -> Prepared:
@@ -59,13 +64,7 @@ def open_dataset(identifier: str, options: Options, tokenizer: Tokenizer, listen
     key = tokens_key(options, kind, template, str(record.get("rows_sum")), fingerprint_of(tokenizer))
     found = load(folder, key)
     if found is not None:
-        tokens, told, lines = found
-        encoder = encoder_of(tokenizer, options)
-        rows = RowsFile(folder / "rows.jsonl", lines)
-        parts = {
-            part: Examples(tokens, part, rows, kind=kind, template=template, encoder=encoder) for part in tokens.parts
-        }
-        return Prepared(parts[TRAIN], parts[VALIDATION], told, parts[TEST])
+        return _mapped(found, folder, kind, template, options, tokenizer)
     _tell_what_was_left_out(record, options, listener)
     built = build(dataset_source(identifier), options, tokenizer, listener, clean=False, folder=folder)
     named = {name: record[name] for name in ("name", "version", "parent") if name in record}
@@ -91,6 +90,22 @@ def _tell_what_was_left_out(record: dict[str, Any], options: Options, listener: 
             N_("The data set was prepared with at most {limit} tokens; the longer rows are not in it."),
             limit=prepared["max_length"],
         )
+
+
+def _mapped(
+    found: tuple[Tokens, dict[str, Any], Array],
+    folder: Path,
+    kind: str,
+    template: str,
+    options: Options,
+    tokenizer: Tokenizer,
+) -> Prepared:
+    """The examples of arrays that are mapped from files, with their rows in the folder's rows.jsonl."""
+    tokens, told, lines = found
+    rows, encoder = RowsFile(folder / "rows.jsonl", lines), encoder_of(tokenizer, options)
+    how: Any = {"kind": kind, "template": template, "encoder": encoder}
+    parts = {part: Examples(tokens, part, rows, **how) for part in tokens.parts}
+    return Prepared(parts[TRAIN], parts[VALIDATION], told, parts[TEST])
 
 
 def _prepared(built: Built, told: dict[str, Any] | None = None) -> Prepared:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from lab.data.example import IGNORED
+from lab.data.example import IGNORED, Example
 from lab.data.split import TEST, TRAIN, VALIDATION
 from lab.json_io import read_json, write_json
 
@@ -98,6 +98,23 @@ class Tokens:
         first, end = self.parts[part] if part else (0, len(self.offsets) - 1)
         return np.diff(self.offsets[first : end + 1])
 
+    def pieces(self, numbers: Array) -> Iterator[bytes]:
+        """Of each of these examples its length, ids and labels as int64, for a sum over them."""
+        for number in numbers:
+            ids, labels = self.ids(number), self.labels(number)
+            yield np.concatenate([[len(ids)], ids, labels], dtype=np.int64).tobytes()
+
+    def taught(self, first: int, end: int) -> Array:
+        """The numbers of the examples from `first` up to `end` with a trained token after their first, int64."""
+        found = [np.zeros(0, np.int64)]
+        for low in range(first, end, BLOCK):
+            bounds = np.asarray(self.offsets[low : min(low + BLOCK, end) + 1])
+            counts = np.concatenate([[0], np.cumsum(self.trained[bounds[0] : bounds[-1]], dtype=np.int64)])
+            begins, ends = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
+            after = counts[ends] - counts[np.minimum(begins + 1, ends)]
+            found.append(low + np.flatnonzero(after))
+        return np.concatenate(found)
+
 
 def arrange(pile: Pile, order: dict[str, list[tuple[int, int]]], folder: Path | None = None) -> Tokens:
     """The examples of each part in their final order; `order` maps a part to (number in the pile, row).
@@ -118,6 +135,21 @@ def arrange(pile: Pile, order: dict[str, list[tuple[int, int]]], folder: Path | 
         np.save(folder / "offsets.npy", offsets)
         np.save(folder / "index.npy", index)
     return Tokens(ids, trained, offsets, index, parts)
+
+
+def of_examples(examples: Sequence[Example]) -> Tokens:
+    """Arrays of examples that are lists, all of them in the training part."""
+    blocks = [
+        Block(
+            ids=np.array(one.input_ids, np.int32),
+            trained=np.array(one.labels, np.int32) != IGNORED,
+            lengths=np.array([len(one.input_ids)]),
+            index=np.array([[one.n_prompt, 0, len(one.input_ids)]], np.int32),
+        )
+        for one in examples
+    ]
+    pile = Pile(blocks, len(blocks))
+    return arrange(pile, {TRAIN: [(number, number) for number in range(len(blocks))]})
 
 
 def unfinished(dataset: Path, key: str) -> Path:

@@ -56,8 +56,9 @@ class PlanInputs:
         """Mean tokens of an example or a pack; a pack of which nothing is known is taken as full."""
         if not self.spec.data.packing:
             return self.mean_tokens
-        known = self.packs is not None
-        return min(self.spec.data.max_length, self.mean_tokens * self.examples_per_item) if known else self.longest_tokens
+        if self.packs is None:
+            return self.longest_tokens
+        return min(self.spec.data.max_length, self.mean_tokens * self.examples_per_item)
 
     @property
     def bf16(self) -> bool:

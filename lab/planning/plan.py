@@ -13,6 +13,7 @@ from lab.planning import batch, compute, lora, memory, rates, steps, warmup
 from lab.planning.footprint import footprint, load_of
 from lab.planning.hardware import Hardware
 from lab.planning.inputs import PlanInputs, gather
+from lab.planning.packing import packs_needed
 from lab.planning.registry import formula_named
 from lab.planning.trained import trained_of
 from lab.planning.verdicts import Verdict, judge
@@ -63,6 +64,7 @@ class Plan:
             "time_s": None if self.time_s is None else round(self.time_s, 1),
             "verdicts": [verdict.as_dict() for verdict in self.verdicts],
             "examples": self.inputs.examples,
+            "packs": self.inputs.packs,
             "tokens_per_example": round(self.inputs.mean_tokens, 1),
             "tokens": None if self.tokens is None else round(self.tokens),
             "tokens_per_s": None if self.tokens_per_s is None else round(self.tokens_per_s, 1),
@@ -86,17 +88,19 @@ def plan(
     longest_tokens: int | None = None,
     device: str | Hardware | None = None,
     tokens_per_s: float | None = None,
+    packs: int | None = None,
 ) -> Plan:
     """Compute the plan of a spec.
 
     `examples` (training rows) and the lengths in tokens come from a prepared data set and win over
     `data.examples`; `device` is cpu, a GPU's name, cuda, or a device described; `tokens_per_s` a measured throughput
-    in place of the assumed one. Raises InputError for a model folder that cannot be used.
+    in place of the assumed one; `packs` what their packing into `data.max_length` tokens was counted to give, which
+    a batch counts where the spec packs. Raises InputError for a model folder that cannot be used.
     """
     facts = facts_of(spec.model.source) if facts is None else facts
     given = gather(
         spec, facts, examples=examples, mean_tokens=mean_tokens, longest_tokens=longest_tokens, device=device,
-        tokens_per_s=tokens_per_s,
+        tokens_per_s=tokens_per_s, packs=packs,
     )  # fmt: skip
     used: dict[str, tuple[str, dict[str, Any]]] = {}
     schedule, devices = spec.schedule, spec.resources.devices
@@ -107,14 +111,15 @@ def plan(
     }
     together = batch.effective_batch(**size)
     used["effective_batch"] = ("effective_batch", size)
+    used |= _packing(given)
     count, epochs = _length(given, together, used)
     rise = None if count is None else warmup.warmup_steps(count, schedule.warmup)
     if count is not None:
         used["warmup_steps"] = ("warmup_steps", {"steps": count, "warmup": schedule.warmup})
-    each = batch.tokens_per_step(together, given.mean_tokens)
+    each = batch.tokens_per_step(together, given.tokens_per_item)
     used["tokens_per_step"] = (
         "tokens_per_step",
-        {"batch": together, "tokens_per_example": given.mean_tokens},
+        {"batch": together, "tokens_per_example": given.tokens_per_item},
     )
     trained, share = _trained(spec, facts)
     flops = compute.flops_per_token(
@@ -151,22 +156,32 @@ def plan(
 
 def _length(given: PlanInputs, together: int, used: dict[str, Any]) -> tuple[int | None, float | None]:
     """Steps and epochs: one of them is given, the other follows if the number of examples is known."""
-    schedule = given.spec.schedule
+    schedule, items = given.spec.schedule, given.items
     if schedule.max_steps is not None:
         count = schedule.max_steps
-        if given.examples is None:
+        if items is None:
             return count, None
-        inputs = {"steps": count, "batch": together, "examples": given.examples}
+        inputs = {"steps": count, "batch": together, "examples": items}
         used["epochs"] = ("epochs_of_steps", inputs)
         return count, steps.epochs_of_steps(**inputs)
-    if given.examples is None:
+    if items is None:
         return None, schedule.epochs
     values: dict[str, Any] = {
-        "examples": given.examples, "epochs": schedule.epochs, "per_device": schedule.per_device_batch,
+        "examples": items, "epochs": schedule.epochs, "per_device": schedule.per_device_batch,
         "devices": given.spec.resources.devices, "accumulation": schedule.accumulation,
     }  # fmt: skip
     used["steps"] = ("trainer_steps", values)
     return steps.trainer_steps(**values), schedule.epochs
+
+
+def _packing(given: PlanInputs) -> dict[str, Any]:
+    """What the packs follow from; room that stays free is known only where the lengths were packed."""
+    if given.packs is None or given.examples is None:
+        return {}
+    tokens, length = round(given.examples * given.mean_tokens), given.spec.data.max_length
+    bare = packs_needed(tokens, 0, length) == given.packs
+    room = 0 if bare else given.packs * length - tokens
+    return {"packs": ("packs_needed", {"tokens": tokens, "room": room, "max_length": length})}
 
 
 def _trained(spec: RunSpec, facts: ModelFacts) -> tuple[int | None, float | None]:

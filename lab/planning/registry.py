@@ -19,6 +19,7 @@ from lab.text import N_
 MODULES = (
     "batch",
     "steps",
+    "packing",
     "warmup",
     "rates",
     "lora",

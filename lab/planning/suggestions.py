@@ -29,10 +29,10 @@ def suggestion(verdict: Verdict, plan: Plan) -> Change:
 
 
 def _steps(_verdict: Verdict, plan: Plan, spec: RunSpec) -> Change:
-    if plan.inputs.examples is None:
+    if plan.inputs.items is None:
         return {}
     steps = trainer_steps(
-        plan.inputs.examples,
+        plan.inputs.items,
         USUAL_EPOCHS,
         spec.schedule.per_device_batch,
         spec.resources.devices,
@@ -41,14 +41,14 @@ def _steps(_verdict: Verdict, plan: Plan, spec: RunSpec) -> Change:
     return {"schedule.max_steps": steps}
 
 
-def _accumulation(verdict: Verdict, _plan: Plan, spec: RunSpec) -> Change:
-    together = spec.schedule.per_device_batch * spec.resources.devices
+def _accumulation(verdict: Verdict, plan: Plan, spec: RunSpec) -> Change:
+    together = spec.schedule.per_device_batch * spec.resources.devices * plan.inputs.examples_per_item
     low, high = verdict.values["low"], verdict.values["high"]
     if verdict.status == "low":
         return {"schedule.accumulation": math.ceil(low / together)}
     if together <= high:
-        return {"schedule.accumulation": high // together}
-    fitting = high // spec.resources.devices
+        return {"schedule.accumulation": int(high // together)}
+    fitting = int(high // (spec.resources.devices * plan.inputs.examples_per_item))
     return {"schedule.accumulation": 1, "schedule.per_device_batch": fitting} if fitting else {}
 
 

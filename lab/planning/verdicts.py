@@ -64,6 +64,7 @@ def judge(plan: Plan, spec: RunSpec) -> list[Verdict]:
         _model,
         _targets,
         _length,
+        _packs,
         _epochs,
         _batch,
         _rate,
@@ -120,6 +121,18 @@ def _length(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
         )
 
 
+def _packs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    given = plan.inputs
+    if given.packs is None or given.examples is None:
+        return
+    values = {"examples": given.examples, "packs": given.packs, "length": spec.data.max_length}
+    source = str(given.assumptions.get("packs", {}).get("source") or N_("the lengths of the prepared data set"))
+    sentence = N_("{examples} examples go into {packs} packs of {length} tokens; a batch counts packs.")
+    if "packs" in given.assumptions:
+        sentence = N_("{examples} examples go into about {packs} packs of {length} tokens; a batch counts packs.")
+    yield Verdict("data.packing", "info", sentence, source, values)
+
+
 def _epochs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     where = "schedule.max_steps" if spec.schedule.max_steps is not None else "schedule.epochs"
     source = "Alpaca, Tulu 3: 3 and 2 epochs; LIMA: 15 on 1,000 rows; document 000 L495"
@@ -148,8 +161,13 @@ def _batch(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     encoder = plan.inputs.facts.family == "bert"
     kind = "lora" if spec.method.name in ("lora", "qlora") else "encoder" if encoder else "full"
     low, high, source = BANDS[kind]
-    value = plan.effective_batch
+    value = round(plan.effective_batch * plan.inputs.examples_per_item)
     status: Status = "low" if value < low else "high" if value > high else "ok"
+    if plan.inputs.packs is not None:
+        together = N_("{packs} packs together hold about {value} examples; usual are {low} to {high}.")
+        values = {"packs": plan.effective_batch, "value": value, "low": low, "high": high}
+        yield Verdict("schedule.accumulation", status, together, source, values)
+        return
     sentence = {
         "low": N_("An effective batch of {value} is below the usual {low} to {high}: the steps are noisier."),
         "high": N_("An effective batch of {value} is above the usual {low} to {high}: fewer steps on the same data."),

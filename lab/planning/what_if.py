@@ -70,6 +70,7 @@ def replanned(made: Plan, changes: dict[str, Any]) -> Plan:
     same_model = spec.model.source == given.spec.model.source
     same_work = same_model and spec.method.name == given.spec.method.name
     known_length = "tokens_per_example" not in given.assumptions
+    same_length = spec.data.max_length == given.spec.data.max_length and "data.examples" not in changes
     return plan(
         spec,
         facts=given.facts if same_model else None,
@@ -78,6 +79,7 @@ def replanned(made: Plan, changes: dict[str, Any]) -> Plan:
         longest_tokens=given.longest_tokens if known_length else None,
         device=given.hardware or given.device,
         tokens_per_s=given.tokens_per_s if same_work else None,
+        packs=given.counted_packs if same_length and same_model else None,
     )
 
 

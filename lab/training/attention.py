@@ -9,11 +9,12 @@ one example at a time.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import scaled_dot_product_attention, softmax
 from transformers import AttentionInterface, PreTrainedModel
@@ -146,12 +147,14 @@ def using(model: PreTrainedModel, name: str) -> Iterator[None]:
         config._attn_implementation = before
 
 
-def flat_row(rows: list[list[int]], device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Model inputs for examples one after the other: ids and positions of shape (1, tokens), boundaries."""
+def flat_row(rows: Sequence[Any], device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Model inputs for examples, lists or arrays of ids, one after the other: ids and positions of shape (1, tokens),
+    boundaries.
+    """
     lengths = [len(row) for row in rows]
     bounds = torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0, dtype=torch.int32).to(device)
     return {
-        "input_ids": torch.tensor([[token for row in rows for token in row]], device=device),
+        "input_ids": torch.from_numpy(np.concatenate(rows, dtype=np.int64))[None].to(device),
         "position_ids": torch.cat([torch.arange(length) for length in lengths])[None].to(device),
         "cu_seq_lens_q": bounds,
         "cu_seq_lens_k": bounds,

@@ -2,21 +2,23 @@
 
 An update is what one optimizer step learns from. Padded, it is `accumulation` batches of `per_device_batch`
 examples. Without padding the same examples are one list of flat rows, each as full as the device takes: fewer,
-larger passes, and the same gradient.
+larger passes, and the same gradient. Where the whole set was packed, a batch counts packs in place of examples.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset as Table
 from torch.utils.data import Dataset
 
-from lab.data.example import IGNORED, Example
+from lab.data.example import IGNORED
+from lab.data.tokenised import Array, Tokens
+from lab.planning.packing import pack
 from lab.training.attention import flat_row
 
 Row = dict[str, Any]
@@ -33,56 +35,46 @@ def passes(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return [sorted(members) for members in pack(lengths, budget)]
 
 
-def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Best-fit decreasing: each example goes where it leaves the least room (Johnson, 1974).
-
-    Returns the numbers of the examples in each pack; every example is in exactly one. O(n log n) for n examples.
-    """
-    packs: list[list[int]] = []
-    room: list[tuple[int, int]] = []  # free tokens and number of each pack that is not full, in order
-    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        place = bisect_left(room, (lengths[i], -1))
-        if place < len(room):
-            free, number = room.pop(place)
-            packs[number].append(i)
-        else:
-            free, number = budget, len(packs)
-            packs.append([i])
-        if free > lengths[i]:
-            insort(room, (free - lengths[i], number))
-    return packs
-
-
 class Rows(Dataset[Any]):
-    """Examples in memory, or packs of them: what a number of the data order stands for.
+    """Examples in arrays, or packs of them: what a number of the data order stands for.
 
-    An Arrow table would take a tenth of a millisecond for each row, which a small model feels.
+    The arrays may be mapped from files: only what a batch asks for is read. `packs` hold places in `numbers`, which
+    are those of the examples.
     """
 
-    def __init__(self, examples: Sequence[Example], packs: Sequence[Sequence[int]] | None = None) -> None:
-        self.rows = [_row(example) for example in examples]
-        self.packs = packs
+    def __init__(self, tokens: Tokens, numbers: Array, packs: Sequence[Sequence[int]] | None = None) -> None:
+        # A plain view of a mapped file: its own class costs microseconds for each slice.
+        ids, trained, offsets = (np.asarray(part) for part in (tokens.input_ids, tokens.trained, tokens.offsets))
+        self.tokens = replace(tokens, input_ids=ids, trained=trained, offsets=offsets)
+        self.numbers, self.packs = numbers, packs
 
     def __len__(self) -> int:
-        return len(self.rows) if self.packs is None else len(self.packs)
+        return len(self.numbers) if self.packs is None else len(self.packs)
 
     def __getitem__(self, number: int) -> Any:
         if self.packs is None:
-            return self.rows[number]
-        return [self.rows[i] for i in self.packs[number]]
+            return self._row(number)
+        return [self._row(i) for i in self.packs[number]]
 
     def __iter__(self) -> Iterator[Any]:
         return (self[number] for number in range(len(self)))
 
+    def _row(self, place: int) -> Row:
+        number = self.numbers[place]
+        labels = self.tokens.labels(number)
+        labels[:1] = IGNORED  # no target: the token before it belongs to another example
+        return {"input_ids": self.tokens.ids(number), "labels": labels}
+
     def table(self, count: int | None = None) -> Table:
         """The first examples, or all, as the table of ids and labels that TRL asks for."""
-        rows = self.rows[:count]
-        return Table.from_dict({name: [row[name] for row in rows] for name in ("input_ids", "labels")})
+        rows = [self._row(place) for place in range(len(self.numbers))[:count]]
+        return Table.from_dict({name: [row[name].tolist() for row in rows] for name in ("input_ids", "labels")})
 
     @property
     def lengths(self) -> list[int]:
         """Tokens of each example."""
-        return [len(row["input_ids"]) for row in self.rows]
+        found: list[int] = (self.tokens.offsets[self.numbers + 1] - self.tokens.offsets[self.numbers]).tolist()
+        return found
 
 
 @dataclass(frozen=True)
@@ -95,28 +87,21 @@ class UpdateCollator:
     budget: int
 
     def __call__(self, rows: Sequence[Any]) -> dict[str, Any]:
-        if rows and isinstance(rows[0], list):  # packed beforehand
-            groups = [list(group) for group in rows]
-        else:
-            groups = [[rows[i] for i in members] for members in passes(_lengths(rows), self.budget)]
-        parts = [_flat(group) for group in groups]
+        if rows and isinstance(rows[0], list):  # packs: their examples are regrouped as the device takes them
+            rows = [row for members in rows for row in members]
+        parts = [_flat([rows[i] for i in members]) for members in passes(_lengths(rows), self.budget)]
         return {"labels": torch.cat([part["labels"] for part in parts], 1), "passes": parts}
 
 
 def _flat(rows: Sequence[Row]) -> dict[str, Any]:
-    labels = torch.tensor([[label for row in rows for label in row["labels"]]])
-    wanted = (labels[0] != IGNORED).nonzero().flatten()
+    labels = np.concatenate([row["labels"] for row in rows], dtype=np.int64)
+    wanted = np.flatnonzero(labels != IGNORED)
     # The positions whose logits are needed and what is to be predicted there, found here and not on the device.
     return flat_row([row["input_ids"] for row in rows]) | {
-        "labels": labels,
-        "predicts": wanted - 1,
-        "targets": labels[0, wanted],
+        "labels": torch.from_numpy(labels)[None],
+        "predicts": torch.from_numpy(wanted - 1),
+        "targets": torch.from_numpy(labels[wanted]),
     }
-
-
-def _row(example: Example) -> Row:
-    # The first token of an example is no target: the token before it belongs to another example.
-    return {"input_ids": example.input_ids, "labels": [IGNORED, *example.labels[1:]]}
 
 
 def _lengths(rows: Sequence[Row]) -> list[int]:

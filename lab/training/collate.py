@@ -32,7 +32,7 @@ class PaddedCollator:
             length = len(row["input_ids"])
             ids[i, :length] = torch.tensor(row["input_ids"])
             mask[i, :length] = 1
-            labels[i, :length] = torch.tensor(_targets(row["labels"]))
+            labels[i, 1:length] = torch.tensor(row["labels"][1:])  # before the first token there is none to predict it
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
@@ -40,7 +40,3 @@ def real_tokens(batch: dict[str, Any]) -> int:
     """Tokens of a batch that are not padding."""
     mask = batch.get("attention_mask")
     return int(mask.sum()) if mask is not None else batch["input_ids"].numel()
-
-
-def _targets(labels: Sequence[int]) -> list[int]:
-    return [IGNORED, *labels[1:]]

@@ -45,9 +45,9 @@ class Course:
         return max(0, (self.until - 1) // self.evaluate_every - step // self.evaluate_every)
 
 
-def course(spec: RunSpec, examples: int, until_step: int | None = None) -> Course:
-    """The course of a run over so many training examples; `until_step` is the end of a short run."""
-    steps = total_steps(spec, examples)
+def course(spec: RunSpec, items: int, until_step: int | None = None) -> Course:
+    """The course of a run over so many items, examples or packs of them; `until_step` is the end of a short run."""
+    steps = total_steps(spec, items)
     every = spec.evaluation.every_steps or max(1, math.ceil(steps / EVALUATIONS))
     return Course(
         steps=steps,
@@ -58,10 +58,10 @@ def course(spec: RunSpec, examples: int, until_step: int | None = None) -> Cours
     )
 
 
-def total_steps(spec: RunSpec, examples: int) -> int:
-    """Optimizer steps of the full run."""
+def total_steps(spec: RunSpec, items: int) -> int:
+    """Optimizer steps of the full run; an item is what a batch counts."""
     schedule = spec.schedule
     if schedule.max_steps is not None:
         return schedule.max_steps
     batches = {"per_device": schedule.per_device_batch, "accumulation": schedule.accumulation}
-    return max(1, trainer_steps(examples, schedule.epochs, **batches))
+    return max(1, trainer_steps(items, schedule.epochs, **batches))

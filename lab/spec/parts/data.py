@@ -72,5 +72,10 @@ class DataSpec(Part):
         source="usual practice",
     )
     packing: bool = setting(
-        False, N_("Packing"), N_("Put several examples into one sequence, with their boundaries kept.")
+        False,
+        N_("Packing"),
+        N_(
+            "Put several examples into one sequence of the maximum length, with their boundaries kept; a batch then "
+            "counts such sequences."
+        ),
     )

@@ -12,7 +12,6 @@ LATER = N_("This version of the lab does not run {value} yet; it keeps its place
 
 # Path -> values that run today.
 RUNS_TODAY: dict[str, tuple[object, ...]] = {
-    "data.packing": (False,),
     "resources.devices": (1,),
     "resources.precision": ("auto", "bf16", "fp32"),
     "engine.name": ("local",),

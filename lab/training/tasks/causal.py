@@ -9,13 +9,16 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-from lab.data.example import IGNORED, Example
+from lab.data.example import Example
+from lab.data.examples import Examples
 from lab.data.opening import open_data
 from lab.models.location import locate
+from lab.planning.packing import pack
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
-from lab.training import build, save
-from lab.training.choices import choose, planned_gib
+from lab.text import N_
+from lab.training import build, probe, save
+from lab.training.choices import Choices, choose, planned_gib
 from lab.training.evaluate import Evaluator
 from lab.training.measure import Pace
 from lab.training.memory_watch import MemoryWatch
@@ -42,21 +45,35 @@ class CausalPlan(TaskPlan):
         dtype = self.machine.frozen_dtype if not method.whole else torch.float32
         options = {"revision": source.revision, "device": self.machine.device, "dtype": dtype, "rounded": source}
         model = build.load_base(source.source, **options)
+        if self.spec.data.packing:  # said here, before anything is made of the data
+            probe.decide(model, self.spec.data.max_length, Choices(packed=True))
         return loaded_adapter(model, method.adapter, source.source) if method.adapter else model
 
     def encode(self, spec: RunSpec) -> None:
         self.spec = spec
         data = open_data(spec, self.directory, self.events, tokenizer=self.tokenizer)
         self.report = data.report
-        self.train = [row for row in data.train if any(label != IGNORED for label in row.labels[1:])]
+        self.train = data.train.taught() if isinstance(data.train, Examples) else data.train
         self.held_out = data.validation
+        if spec.data.packing and self.train:
+            self._pack(dataset(self.train).lengths, spec.data.max_length)
+
+    def _pack(self, lengths: Sequence[int], budget: int) -> None:
+        """The packs of this run, which follow from the lengths alone, so that a resumed run has the same."""
+        self.packs = pack(lengths, budget)
+        self.filled = sum(lengths) / (budget * len(self.packs))
+        template = N_("{examples} examples go into {packs} packs of {length} tokens; {filled:.1%} of them are filled.")
+        sizes = {"examples": len(lengths), "packs": len(self.packs), "length": budget}
+        self.events.note(template, filled=self.filled, **sizes)  # type: ignore[arg-type]  # values of the sentence
 
     @property
     def has_held_out(self) -> bool:
         return bool(self.held_out)
 
     def evaluator(self, board: Board, stop: StopFlag) -> Evaluator:
-        return Evaluator(self.spec, list(self.held_out), self.tokenizer, self.machine, self.events, board, stop)
+        asked = self.spec.evaluation
+        most = max(asked.max_examples, asked.review_prompts, asked.samples)  # more is never looked at
+        return Evaluator(self.spec, self.held_out[:most], self.tokenizer, self.machine, self.events, board, stop)
 
     def trainer(
         self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
@@ -66,7 +83,7 @@ class CausalPlan(TaskPlan):
         return LabTrainer(
             model,
             arguments(spec, course, self.machine, checkpoints),
-            dataset(self.train),
+            dataset(self.train, self.packs),
             self.tokenizer,
             self.machine,
             pace,
