@@ -1,4 +1,4 @@
-"""What the tasks with labels have in common: a head on a body, items in padded batches, scores on held-out rows."""
+"""What the tasks with labels have in common: a head on a body, items in padded passes, scores on held-out rows."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.text import N_
 from lab.training import build, save
+from lab.training.choices import Choices
 from lab.training.measure import Pace
 from lab.training.methods import pissa, quantised
 from lab.training.methods.losses import class_weights, item_loss
@@ -33,12 +34,17 @@ from lab.training.tasks.adapters import adapter_folder, loaded_adapter, with_ada
 from lab.training.tasks.collate import ItemCollator
 from lab.training.tasks.evaluator import TaskEvaluator
 from lab.training.tasks.plan import Record, TaskPlan
+from lab.training.tasks.speed import task_choices
 from lab.training.tasks.tokenizers import task_tokenizer
 from lab.training.tasks.trainer import TaskTrainer
 from lab.training.tensorboard import Board
+from lab.training.trainer import prepare_model
 
 # What transformers calls the layers of a head, which stay as they are when the body is quantized.
 HEADS = ("classifier", "score", "qa_outputs", "pooler.dense", "lm_head")
+# What of `speed` these tasks make use of; their heads are small, so that scoring label tokens alone saves nothing.
+USED = ("padding_free", "fused_lora", "checkpointing", "dequantise", "activation_swap", "fused_kernels", "async_input",
+        "compile")  # fmt: skip
 
 
 @dataclass
@@ -65,6 +71,7 @@ class LabelledPlan(TaskPlan):
     held_out: list[Row]
     held_out_items: Sequence[Item]
     new_layers: set[str]
+    choices: Choices
 
     # --- what each task says of itself ---
 
@@ -120,6 +127,7 @@ class LabelledPlan(TaskPlan):
         return self.tokenizer
 
     def load_model(self) -> PreTrainedModel:
+        self.choices = task_choices(self.spec, self.machine, USED)
         self.read_rows()
         model = self.headed_model()
         method = self.spec.method
@@ -148,7 +156,9 @@ class LabelledPlan(TaskPlan):
         quantised.settle(model)
         model.config.pad_token_id = self.tokenizer.pad_token_id  # by which a decoder finds the last token of a row
         model.config.use_cache = False
-        return (model if "quantization_config" in rounded else model.to(self.machine.device)).eval()
+        model = (model if "quantization_config" in rounded else model.to(self.machine.device)).eval()
+        prepare_model(model, self.choices, dtype)
+        return model
 
     def encode(self, spec: RunSpec) -> None:
         self.spec = spec
@@ -194,11 +204,12 @@ class LabelledPlan(TaskPlan):
         return ItemCollator(self.tokenizer.pad_token_id, self.by_token)
 
     def loss(self, model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sum of the losses of a batch, and how many labels it has."""
+        """The sum of the losses of a batch, each item by its weight if it has one, and how many labels it has."""
         batch = {name: value for name, value in batch.items() if name != "task"}
-        labels = batch.pop("labels")
+        labels, weights = batch.pop("labels"), batch.pop("weights", None)
         found = self.item_losses(self.logits(model, batch), labels, self.item_loss)
-        return found.sum(), (labels != losses.IGNORED).sum()
+        total = found.sum() if weights is None else (found.sum(1) * weights).sum()
+        return total, (labels != losses.IGNORED).sum()
 
     def forward(self, model: Any, batch: dict[str, torch.Tensor]) -> Any:
         """One pass; PEFT's class for questions would leave the type ids out, so its inner model is called."""

@@ -15,13 +15,15 @@ from lab.data.features.item import Item
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec, with_overrides
 from lab.training import save
+from lab.training.choices import Choices
 from lab.training.measure import Pace
 from lab.training.steps import Course
 from lab.training.tasks.adapters import inject_adapter, merged
 from lab.training.tasks.evaluator import TaskEvaluator
-from lab.training.tasks.labelled import LabelledPlan
+from lab.training.tasks.labelled import USED, LabelledPlan
 from lab.training.tasks.plan import TaskPlan
 from lab.training.tasks.sampling import batches_of_one_task, shares
+from lab.training.tasks.speed import task_choices
 from lab.training.tasks.trainer import TaskTrainer
 from lab.training.tensorboard import Board
 
@@ -73,6 +75,7 @@ class MultiTaskPlan(TaskPlan):
     score = "score"
     tokenizer: PreTrainedTokenizerBase
     parts: dict[str, LabelledPlan]
+    choices: Choices
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
         from lab.training.tasks import plan_for
@@ -87,8 +90,9 @@ class MultiTaskPlan(TaskPlan):
         return self.tokenizer
 
     def load_model(self) -> Any:
-        models = {}
+        models, self.choices = {}, task_choices(self.spec, self.machine, USED)
         for name, part in self.parts.items():
+            part.choices = self.choices
             part.read_rows()
             models[name] = part.headed_model()
         new = {f"tasks.{name}.{layer}" for name, part in self.parts.items() for layer in part.new_layers}
@@ -185,9 +189,10 @@ class SharedTrainer(TaskTrainer):
 
     over_labels = False
 
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: the Trainer would ask a single model for them."""
-        return 0
+    @property
+    def body(self) -> Any:
+        """The body of all tasks, whose config says what they attend with."""
+        return body_of(self.model.tasks)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> TaskSampler:
         spec = self.plan.spec
