@@ -6,22 +6,25 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from lab.jobs.signals import StopRequests
+from lab.jobs.standby import Standby, kept_s
 from lab.json_io import read_json
 from lab.runs import states
 from lab.runs.directory import RunDirectory
 from lab.runs.environment import cleaned
 from lab.runs.home import lab_home, locks_folder, runs_folder
 from lab.runs.locks import try_lock
-from lab.runs.marks import abandon, ending_of, exit_of, is_alive, keep_state
+from lab.runs.marks import abandon, ending_of, exit_of, is_alive, keep_state, note_start
 from lab.runs.outcome import Outcome, classify
 from lab.runs.store import Intent, RunRow, Store
 from lab.text import N_
 
 SHIM = (sys.executable, "-m", "lab.jobs.shim")
+TAKES_STANDBY = ("train", "find-lr")  # kinds that begin with what it has imported
 STARTS = 3  # attempts that may die before their worker has begun, until the run is given up
 
 
@@ -30,6 +33,7 @@ class Queue:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.standby = Standby()
         self._stops = StopRequests()
         self._trouble = ""
 
@@ -38,18 +42,26 @@ class Queue:
         for intent in self.store.intents():
             self._carry_out(intent)
         for row in self.store.active():
-            with self._contained(row):
+            with self._contained(row.id):
                 self._look_after(row)
         self._start_waiting()
+        self._see_to_standby()
         return self.store.is_busy()
 
+    def _see_to_standby(self) -> None:
+        with self._contained("standby"):
+            likely = self.store.expected()
+            if likely is not None and time.time() - likely[1] < kept_s():  # not one of last week
+                self.standby.expect(likely[0])
+            self.standby.look(free=not any(row.lane == "device" for row in self.store.active()))
+
     @contextlib.contextmanager
-    def _contained(self, row: RunRow) -> Iterator[None]:
+    def _contained(self, what: str) -> Iterator[None]:
         """Trouble with the files of one run (a full disk, a removed directory) leaves the others alone."""
         try:
             yield
         except (OSError, ValueError) as error:
-            trouble = f"run {row.id}: {type(error).__name__}: {error}"
+            trouble = f"{what}: {type(error).__name__}: {error}"
             if trouble != self._trouble:  # the next round meets it again
                 sys.stderr.write(trouble + "\n")
             self._trouble = trouble
@@ -59,7 +71,7 @@ class Queue:
         if row is not None and intent.kind == "resume":
             self._resume(row)
         elif row is not None:
-            with self._contained(row):
+            with self._contained(row.id):
                 self._stop(row, intent.kind)
         self.store.settle(intent)
 
@@ -122,7 +134,7 @@ class Queue:
         for lane in states.LANE_WIDTH if waiting else ():
             room = states.LANE_WIDTH[lane] - sum(row.lane == lane for row in self.store.active())
             for row in [row for row in waiting if row.lane == lane][: max(0, room)]:
-                with self._contained(row):
+                with self._contained(row.id):
                     self._start(row)
 
     def _start(self, row: RunRow) -> None:
@@ -132,7 +144,18 @@ class Queue:
         with _locks(row, folder) as descriptors:
             # Locked before it is called starting: nobody can take a slow start for a death.
             if descriptors and self.store.move(row, states.STARTING, attempt=number):
-                _start_shim(directory, number, descriptors)
+                self._set_to_work(row, directory, number, descriptors)
+
+    def _set_to_work(self, row: RunRow, directory: RunDirectory, number: int, descriptors: list[int]) -> None:
+        if row.kind in TAKES_STANDBY:
+            folder = directory.attempt_path(number)
+            why = self.standby.refusal(directory.request)
+            note_start(folder, warm=not why, why=why, asked=row.queued)
+            if not why and self.standby.hand_over(directory.path, number, descriptors):
+                return
+            if not why:
+                note_start(folder, warm=False, why="it died", asked=row.queued)
+        _start_shim(directory, number, descriptors)
 
 
 @contextlib.contextmanager

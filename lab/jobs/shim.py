@@ -52,11 +52,11 @@ class Shim:
             return
         started, killed_before = time.monotonic(), oom_kills()
         worker = self._start()
-        handle = os.pidfd_open(worker.pid)
+        handle = os.pidfd_open(worker)
         self._announce(worker)
         self._watch(worker, handle)
-        _, status, used = os.wait4(worker.pid, 0)
-        _end_leftovers(worker.pid)
+        _, status, used = os.wait4(worker, 0)
+        _end_leftovers()
         code = os.waitstatus_to_exitcode(status)
         write_json(
             self.folder / "exit.json",
@@ -73,33 +73,38 @@ class Shim:
             os.close(descriptor)
         wake()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> int:
+        """Set the worker to work and return its number."""
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         log = self.folder / "log.txt"
         with open(log, "ab") as output:
-            worker = subprocess.Popen(  # noqa: S603  # a constant command
-                [*WORKER, str(self.directory.path)],
-                pass_fds=self.descriptors,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=work,
-                env=of_worker(self.directory.request, self.attempt, work),
-                process_group=0,
-            )
+            worker = self._worker(work, output.fileno())
         latest = self.directory.path / "log.txt"
         latest.unlink(missing_ok=True)
         latest.hardlink_to(log)
         return worker
 
-    def _announce(self, worker: subprocess.Popen[bytes]) -> None:
-        processes = {"shim": Process.with_pid(os.getpid()), "worker": Process.with_pid(worker.pid)}
+    def _worker(self, work: Path, output: int) -> int:
+        self._process = subprocess.Popen(  # noqa: S603  # a constant command
+            [*WORKER, str(self.directory.path)],
+            pass_fds=self.descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=work,
+            env=of_worker(self.directory.request, self.attempt, work),
+            process_group=0,
+        )
+        return self._process.pid
+
+    def _announce(self, worker: int) -> None:
+        processes = {"shim": Process.with_pid(os.getpid()), "worker": Process.with_pid(worker)}
         record = {name: process.as_record() if process else None for name, process in processes.items()}
         write_json(self.folder / "shim.json", record)
         wake()
 
-    def _watch(self, worker: subprocess.Popen[bytes], handle: int) -> None:
+    def _watch(self, worker: int, handle: int) -> None:
         """Return when the worker has ended; ask it to stop, and after the grace time end it, if that is
         wanted.
         """
@@ -119,14 +124,14 @@ class Shim:
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
                 forwarded = True
             elif left == 0.0:
-                os.killpg(worker.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+                os.killpg(worker, signal.SIGKILL)  # not reaped yet, so the number is still its own
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         if self.stop_asked is None:
             self.stop_asked = time.monotonic()
 
 
-def _end_leftovers(group: int) -> None:
+def _end_leftovers() -> None:
     """Kill what the worker left behind; as sub-reaper this process is the parent of all of it."""
     while True:
         for child in _children():
@@ -143,14 +148,19 @@ def _children() -> list[int]:
     return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
-def main() -> None:
-    """Run the shim as its command line says."""
+def settle() -> None:
+    """What a shim and its worker have in common: private files, no core dumps, ended first when memory runs out."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # The worker rather than the pages should be ended when memory runs out; raising the score needs no
     # rights.
     Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def main() -> None:
+    """Run the shim as its command line says."""
+    settle()
     descriptors = [int(text) for text in sys.argv[3:]]
     Shim(RunDirectory(sys.argv[1]), int(sys.argv[2]), descriptors).run()
 

@@ -40,6 +40,7 @@ def main() -> int:
     queue = Queue(Store())
     while True:
         _supervise(queue, ears)
+        queue.standby.end()
         os.close(lock)
         # A client that saw the lock held a moment ago has not started another one: look once more.
         if ears.ending or not queue.store.path.exists() or not queue.store.is_busy():
@@ -53,6 +54,7 @@ def _supervise(queue: Queue, ears: Ears) -> None:
     while not ears.ending and lock.exists():  # without it the whole LAB_HOME was removed
         try:
             busy = queue.step()
+            idle_since = time.monotonic() if queue.standby.wanted else idle_since
         except sqlite3.OperationalError as error:  # the disk is full, or somebody keeps the data base locked
             sys.stderr.write(f"lab.db: {error}\n")
             busy = True

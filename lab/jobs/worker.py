@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.data.without_torch import keep_torch_out
 from lab.errors import InputError
@@ -24,6 +24,7 @@ from lab.jobs.failures import as_lab_error
 from lab.json_io import write_json
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
+from lab.runs.marks import start_of
 from lab.runs.outcome import STOPPED
 from lab.runs.stopping import StopFlag
 from lab.text import N_
@@ -47,6 +48,8 @@ def work(path: Path, attempt: int, stop: StopFlag) -> int:
     (path / "result.json").unlink(missing_ok=True)  # what an earlier attempt left is not this one's result
     try:
         events = EventWriter(directory, attempt)
+        if start := start_of(directory.attempt_path(attempt)):
+            events.write("start", start=start["start"], why=start["why"])
         result = _body(directory.kind)(directory, events, stop, attempt) or {"ended": "finished"}
         write_json(path / "result.json", {**result, "attempt": attempt})
     except Exception as error:  # the last place where a failure can become a sentence
@@ -71,16 +74,26 @@ def _body(kind: str) -> Run:
     return run
 
 
-def main() -> None:
-    """Work on the run directory of the command line."""
+def listening() -> StopFlag:
+    """Begin as every worker does; what comes back is raised when it is asked to stop."""
     stop = StopFlag().listen()  # first of all: importing the libraries takes seconds in which a stop may come
     os.umask(0o077)
     faulthandler.register(signal.SIGUSR1)  # a worker that hangs can be asked where
-    code = work(Path(sys.argv[1]), int(os.environ.get("LAB_ATTEMPT", "1")), stop)
+    return stop
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code."""
     sys.stdout.flush()
     sys.stderr.flush()
     # Everything is on disk; tearing down torch takes a second and may hang on a thread of a library.
     os._exit(code)
+
+
+def main() -> None:
+    """Work on the run directory of the command line."""
+    stop = listening()
+    leave(work(Path(sys.argv[1]), int(os.environ.get("LAB_ATTEMPT", "1")), stop))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lab.errors import InputError, LabError
-from lab.runs import chain, disk, naming, network, prepare
+from lab.runs import chain, disk, likely, naming, network, prepare
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import tail_events
@@ -57,9 +57,8 @@ def submit(spec: RunSpec, *, short: bool = False, plan: dict[str, Any] | None = 
         "name": name,
         "until_step": spec.schedule.short_steps if short else None,
         "parent": parent,
-        "threads": spec.resources.threads,
     }
-    return _queue(prepare.new_run(request | network.of_spec(spec), spec=spec, plan=plan), name=name, key=key)
+    return _queue(prepare.new_run(request | likely.needs(spec), spec=spec, plan=plan), name=name, key=key)
 
 
 def submit_request(
@@ -85,8 +84,8 @@ def submit_request(
         "parameters": parameters,
         "parent": parent,
     }
-    access = network.of_spec(spec) if spec else network.of_request(kind, parameters)
-    directory = prepare.new_run(request | access, spec=spec)
+    needs = likely.needs(spec) if spec else network.of_request(kind, parameters)
+    directory = prepare.new_run(request | needs, spec=spec)
     if secret is not None:
         offer_secret(directory.id, secret)
     return _queue(directory, name=name, key=key)

@@ -53,9 +53,19 @@ def cleaned(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | _SET | {"LAB_HOME": str(lab_home()), "PYTHONPATH": path}
 
 
+def of_attempt(attempt: int, work: Path) -> dict[str, str]:
+    """What of a worker's environment is its attempt's own; `work` is its empty working directory."""
+    return {"LAB_ATTEMPT": str(attempt), "HF_DATASETS_CACHE": str(work / "datasets-cache")}
+
+
 def of_worker(request: Mapping[str, Any], attempt: int, work: Path) -> dict[str, str]:
     """The environment of the worker of one attempt; `work` is its empty working directory."""
-    environment = cleaned() | {"LAB_ATTEMPT": str(attempt), "HF_DATASETS_CACHE": str(work / "datasets-cache")}
+    return of_request(request) | of_attempt(attempt, work)
+
+
+def of_request(request: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of every worker of a request, without what is its attempt's own."""
+    environment = cleaned()
     if request.get("online"):
         del environment["HF_HUB_OFFLINE"]
     if request.get("hub_endpoint"):

@@ -1,10 +1,11 @@
 """What supervisor and shim leave in an attempt's folder; each is written atomically by exactly one of them.
 
-lock        held by whoever is alive: supervisor, then shim, then worker and its children shim.json   {"shim",
-"worker"}: who is at work; written by the shim once the worker has started exit.json   {"code", "signal",
-"out_of_memory", "seconds", "peak_memory_gib", "cpu_s"}: written by the shim, last error.json  the worker's
-own error, as `LabError.as_dict` gives it abandoned   the supervisor gave this attempt up; a shim that starts
-late sees it and ends
+lock        held by whoever is alive: supervisor, then shim, then worker and its children
+start.json  {"start": warm or cold, "why", "asked"}: written by the supervisor before it sets anybody to work
+shim.json   {"shim", "worker"}: who is at work; written by the shim once the worker has started
+exit.json   {"code", "signal", "out_of_memory", "seconds", "peak_memory_gib", "cpu_s"}: written by the shim, last
+error.json  the worker's own error, as `LabError.as_dict` gives it
+abandoned   the supervisor gave this attempt up; a shim that starts late sees it and ends
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ def is_alive(attempt: Path) -> bool:
 def exit_of(attempt: Path) -> dict[str, Any] | None:
     """What the shim saw when the worker ended; None while it has not."""
     return read_json(attempt / "exit.json")
+
+
+def note_start(attempt: Path, *, warm: bool, why: str, asked: float) -> None:
+    """Keep whether the standby takes the attempt, else why not, and the unix seconds at which it was asked for."""
+    write_json(attempt / "start.json", {"start": "warm" if warm else "cold", "why": why, "asked": asked})
+
+
+def start_of(attempt: Path) -> dict[str, Any]:
+    """How the attempt was started; empty when nobody wrote it down."""
+    return read_json(attempt / "start.json") or {}
 
 
 def abandon(attempt: Path) -> None:

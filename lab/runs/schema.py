@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.runs.states import ACTIVE, ENDED, FROZEN
 
-VERSION = 1
+VERSION = 2  # 2: the table `likely`; every statement leaves alone what is there
 
 
 def _listed(states: tuple[str, ...]) -> str:
@@ -39,6 +39,11 @@ create table if not exists intent (
     run text not null,
     kind text not null check (kind in ('stop', 'discard', 'resume')),
     created real not null
+);
+create table if not exists likely (
+    id integer primary key check (id = 1),
+    request text not null,
+    t real not null
 );
 create table if not exists event (
     id integer primary key autoincrement,

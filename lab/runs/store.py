@@ -38,7 +38,7 @@ class Store:
         try:
             connection.execute("pragma synchronous = full")
             version = connection.execute("pragma user_version").fetchone()[0]
-            if version == 0:
+            if version < VERSION:
                 connection.executescript(SCHEMA)
             elif version > VERSION:
                 raise LabError(
@@ -150,6 +150,20 @@ class Store:
         with self._transaction() as db:
             db.execute("delete from intent where id = ?", (intent.id,))
 
+    def expect(self, request: dict[str, Any]) -> None:
+        """Leave word for the supervisor that a run with such a request is likely; the last word counts."""
+        with self._transaction() as db:
+            db.execute("insert or replace into likely values (1, ?, ?)", (json.dumps(request), time.time()))
+
+    def expected(self) -> tuple[dict[str, Any], float] | None:
+        """The request that is likely, and the unix seconds at which somebody said so; forgotten with this call."""
+        with self._open() as db:
+            found = db.execute("select request, t from likely").fetchone()
+            if found is None:
+                return None
+            db.execute("delete from likely where t = ?", (found["t"],))
+        return json.loads(found["request"]), float(found["t"])
+
     def wish(self, run_id: str, wish: str) -> None:
         """Note that a person wants an active run stopped; discard is never weakened to stop."""
         with self._transaction() as db:
@@ -212,7 +226,7 @@ class Store:
         """Whether the supervisor has anything to do: an intent, a run that waits or may be alive."""
         with self._open() as db:
             found = db.execute(
-                "select exists (select 1 from intent) or exists"
+                "select exists (select 1 from intent) or exists (select 1 from likely) or exists"
                 " (select 1 from run where id not in (select id from ended_run))"
             )
             return bool(found.fetchone()[0])

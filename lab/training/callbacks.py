@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,16 @@ class Pulse(TrainerCallback):
     trainer: LabTrainer
 
     def __init__(
-        self, events: EventWriter, board: Board, spec: RunSpec, course: Course, pace: Pace, review_s: float
+        self,
+        events: EventWriter,
+        board: Board,
+        spec: RunSpec,
+        course: Course,
+        pace: Pace,
+        reviews_s: Callable[[], float],
     ) -> None:
         self.events, self.board, self.spec, self.course, self.pace = events, board, spec, course, pace
-        self.review_s = review_s  # what the evaluation of the tuned model will take
+        self.reviews_s = reviews_s  # what asking tuned model and base will take after the training
         self.tokens = 0
         self.lost: list[int] = []  # the last steps, if their losses were not finite
         self._reported = 0.0
@@ -86,7 +93,7 @@ class Pulse(TrainerCallback):
         self.events.progress(
             step,
             self.course.until,
-            eta_s=None if left is None else left + self.review_s,
+            eta_s=None if left is None else left + self.reviews_s(),
             tokens=self.tokens,
             tokens_per_s=self.pace.tokens_per_s,
             epoch=state.epoch,

@@ -60,7 +60,7 @@ def write(review: Path, which: str, figures: Record, records: list[Record], ques
     lines = "".join(json.dumps(plain(record), ensure_ascii=False) + "\n" for record in records)
     write_text(review / f"{which}.jsonl", lines)
     summary = read_json(review / "summary.json") or {}
-    held_out = {**summary.get("held_out", {}), which: plain(figures)}
+    held_out = dict(sorted({**summary.get("held_out", {}), which: plain(figures)}.items()))  # base before tuned
     settings = {"seed": questions.seed, "decoding": "greedy", "max_new_tokens": questions.max_new_tokens}
     write_json(review / "summary.json", {**summary, "held_out": held_out, **settings})
 

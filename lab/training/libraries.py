@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import warnings
+from pathlib import Path
 
 # libgomp reads this when torch loads it: spinning threads make two runs on shared cores 5 to 20 times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -40,6 +41,16 @@ def reveal() -> bool:
     ):
         remembers.cache_clear()
     return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def take_environment() -> None:
+    """Let libraries that were imported before the run was known keep their files where its environment says."""
+    from datasets import config
+
+    cache = Path(os.environ["HF_DATASETS_CACHE"])
+    config.HF_DATASETS_CACHE = cache
+    config.DOWNLOADED_DATASETS_PATH = cache / config.DOWNLOADED_DATASETS_DIR
+    config.EXTRACTED_DATASETS_PATH = config.DOWNLOADED_DATASETS_PATH / config.EXTRACTED_DATASETS_DIR
 
 
 def versions() -> dict[str, str]:

@@ -26,6 +26,7 @@ class Pace:
         self._last = clock()
         self._seen = 0
         self._totals = [0.0, 0, 0]
+        self.first: float | None = None  # unix seconds at the end of the first step
 
     def begin(self) -> None:
         """The first step starts now."""
@@ -33,6 +34,7 @@ class Pace:
 
     def step(self, tokens: int, examples: int) -> None:
         """An optimizer step over this many real tokens and examples is done."""
+        self.first = self.first or time.time()
         now = self._clock()
         seconds = now - self._last - self._pause
         self._last, self._pause = now, 0.0

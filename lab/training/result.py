@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.runs.base import kept_base
 from lab.runs.events import plain
+from lab.runs.marks import start_of
 from lab.training import libraries
 from lab.training.machine import peak_memory_gib
 
@@ -27,6 +28,7 @@ def result(session: Session, ended: str) -> dict[str, Any]:
         "throughput": session.pace.throughput(),
         "peak_memory_gib": peak_memory_gib(session.machine.device),
         "seconds": session.watch.as_dict(),
+        "start": _start(session),
         "trainable": session.trainable,
         "versions": libraries.versions(),
         "precision": session.machine.precision,
@@ -39,15 +41,26 @@ def result(session: Session, ended: str) -> dict[str, Any]:
     if session.ready:
         report |= {"steps": session.course.steps, "examples": len(session.examples)}
         report["data"] = {name: session.data.get(name) for name in DATA}
+        if session.plan.packs is not None:
+            planned = session.directory.plan.get("packs")
+            report["packing"] = {"packs": session.plan.items, "planned": planned, "filled": session.plan.filled}
     if session.trained:
-        report["attention"] = session.trainer.attention_name
-        if choices := getattr(session.trainer, "choices", None):
-            report["speed"] = choices.record()
+        report["attention"] = session.attention
+        if session.choices:
+            report["speed"] = session.choices.record()
         if session.best.keeps:
             report["best"] = session.best.as_dict()
     if ended == "short":
         report["prediction"] = prediction(session)
     return plain(report)
+
+
+def _start(session: Session) -> dict[str, Any]:
+    """How this attempt was started, and the seconds from its submission to the end of its first optimizer step."""
+    told = start_of(session.directory.attempt_path(session.events.attempt))
+    first = session.pace.first
+    seconds = round(first - told["asked"], 3) if first and told else None
+    return {"start": told.get("start"), "why": told.get("why"), "first_step_s": seconds}
 
 
 def prediction(session: Session) -> dict[str, float | None]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, set_seed
 
-from lab.errors import InputError
+from lab.data.examples import Examples
+from lab.errors import InputError, LabError
 from lab.runs import base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
@@ -21,6 +24,8 @@ from lab.text import N_
 from lab.training import build, comparison, libraries, machine, result, seal, troubles
 from lab.training.best import Best
 from lab.training.callbacks import Helm, Pulse, Sealer
+from lab.training.choices import Choices
+from lab.training.generate import BATCH
 from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
 from lab.training.methods.methods import Methods
@@ -39,6 +44,15 @@ def fitted(spec: RunSpec, model: PreTrainedModel, events: EventWriter) -> RunSpe
     template = N_("The maximum length is cut from {asked} to the {limit} positions of the model.")
     events.note(template, asked=spec.data.max_length, limit=limit)
     return with_overrides(spec, {"data.max_length": limit})
+
+
+def pieces(examples: Sequence[Any]) -> Iterator[bytes]:
+    """Of each example its length, ids and labels as 64-bit integers: what the sum of a run's data is made of."""
+    if isinstance(examples, Examples):
+        yield from examples.tokens.pieces(examples.numbers)
+        return
+    for example in examples:
+        yield array("q", [len(example.input_ids), *example.input_ids, *example.labels]).tobytes()
 
 
 class Session:
@@ -67,6 +81,8 @@ class Session:
         self.trainable: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
         self.base_s = 0.0  # seconds that the base model's evaluation took in this attempt
+        self.attention = ""  # what the training attends with
+        self.choices: Choices | None = None
         libraries.quiet()
 
     def load(self) -> None:
@@ -74,6 +90,7 @@ class Session:
         base.check_base(self.directory)  # first: with another tokenizer the data would seem to be others
         self.plan = plan_for(self.spec, self.directory.path, self.events, self.machine)
         self.tokenizer = self.plan.load_tokenizer()
+        self.drawn_from = torch.get_rng_state()  # weights that no file has are drawn
         self.model = self.plan.load_model()
         self._keep_base()
         self.machine = machine.with_threads(self.machine, self.spec.resources, self.model.num_parameters())
@@ -89,20 +106,38 @@ class Session:
         self.examples = self.plan.train
         if not self.examples:
             raise troubles.no_rows()
-        self.course = course(self.spec, len(self.examples), self.directory.request.get("until_step"))
+        self.course = course(self.spec, self.plan.items, self.directory.request.get("until_step"))
         self.ready = True
         if not self.plan.has_held_out:
             self.events.note(N_("No row is held out, so nothing is evaluated."), level="warning")
         self.evaluator = self.plan.evaluator(self.board, self.stop)
+        self.base = comparison.figures_of(self.directory.review_path, "base")
 
     def ask_base(self) -> None:
         """Loss and answers of the base model, once in the life of a run."""
-        self.base = comparison.figures_of(self.directory.review_path, "base")
-        if self.base is None:
-            before = self.watch.now()
-            self.base = self.evaluator.review(self.model, 0, "base", self.directory.review_path)
-            self.base_s = self.watch.now() - before
+        before = self.watch.now()
+        self.base = self.evaluator.review(self.model, 0, "base", self.directory.review_path)
+        self.base_s = self.watch.now() - before
         self._go_on()
+
+    def ask_base_again(self) -> None:
+        """The same after the training, which need not wait for it: of the model loaded once more, as it was then.
+
+        The tuned model is saved by now and makes room.
+        """
+        del self.trainer, self.model
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            base.check_base(self.directory)
+        except LabError as error:
+            self.events.note(error.template, level="warning", **error.values)
+            return
+        with machine.random_state_kept():
+            torch.set_rng_state(self.drawn_from)
+            self.model = self.plan.load_model()
+        self.ask_base()
 
     def train(self) -> None:
         """Train on from the newest sealed checkpoint, if any. Raises Interrupted after sealing a stop."""
@@ -110,7 +145,7 @@ class Session:
         context = self._context()
         self.best = Best.of_spec(self.spec, self.plan.score, found[1]["context"] if found else {})
         helm = Helm(self.events, self.spec, self.course, self.pace, self.evaluator, self.stop, self.best)
-        pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self.base_s)
+        pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self._reviews_s)
         sealer = Sealer(self.events, pulse, helm, self.spec.checkpoints.keep, context)
         set_seed(self.spec.seed)
         methods = Methods(self.spec, self.plan, self.events, self.stop)
@@ -120,6 +155,7 @@ class Session:
         self.trainer = pulse.trainer = helm.trainer = self.plan.trainer(self.model, *parts)
         methods.attach(self.trainer, found[0] if found else None)
         self.trained = True
+        self.attention, self.choices = self.trainer.attention_name, getattr(self.trainer, "choices", None)
         self.trainable = build.parameters(self.trainer.model)
         self._resume(found, context, pulse)
         self.step = self.weights_step = self.trainer.state.global_step
@@ -141,11 +177,18 @@ class Session:
         if self.spec.method.whole:
             self.model.to(self._storage())
         self.plan.save(self.model, self.directory.final_path)
-        self.board.close()
 
     def result(self, ended: str) -> dict[str, Any]:
-        """What belongs into result.json."""
+        """What belongs into result.json; nothing comes after it."""
+        self.board.close()
         return result.result(self, ended)
+
+    def _reviews_s(self) -> float:
+        """Seconds that asking will take after the training, as far as what was asked until now tells."""
+        asked = self.spec.evaluation
+        batches = math.ceil(max(1, asked.review_prompts) / BATCH) if asked.samples else 1
+        once = self.base_s or self.pace.aside_s * batches
+        return once * (1 if self.base else 2)
 
     def _storage(self) -> torch.dtype:
         return build.storage_dtype(self.spec.model.source, self.spec.model.revision)
@@ -181,8 +224,10 @@ class Session:
     def _context(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to go on to the same end."""
         digest = hashlib.sha256()
-        for example in self.examples:
-            digest.update(array("q", [len(example.input_ids), *example.input_ids, *example.labels]).tobytes())
+        for piece in pieces(self.examples):
+            digest.update(piece)
+        for members in self.plan.packs or ():
+            digest.update(array("q", [len(members), *members]).tobytes())
         return {"data": digest.hexdigest(), "steps": self.course.steps, "versions": libraries.versions()}
 
     def _same(self, sealed: dict[str, Any], now: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A run of kind train, from its spec to its result: load, tokenise, evaluate, train, evaluate, save."""
+"""A run of kind train, from its spec to its result: load, tokenise, train, ask the tuned model and the base."""
 
 from __future__ import annotations
 
@@ -37,14 +37,18 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
                 session.load()
             with phase("tokenise"):
                 session.tokenise()
-            with phase("evaluate"):
-                session.ask_base()
+            if session.plan.base_first and session.base is None:
+                with phase("evaluate"):
+                    session.ask_base()
             with phase("train"):
                 session.train()
             with phase("evaluate"):
                 session.ask_tuned()
             with phase("save"):
                 session.save()
+            if session.base is None:
+                with phase("evaluate"):
+                    session.ask_base_again()
         except Interrupted:
             return session.result("stopped")
     return session.result("short" if session.course.short else "finished")

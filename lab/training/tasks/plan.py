@@ -28,11 +28,17 @@ class TaskPlan(ABC):
     """A task of one run. The session calls, in this order: tokenizer, model, encode, evaluator, trainer.
 
     `train` are the inputs of the training, each with `input_ids` and `labels`; `report` tells about the data.
-    `score` names the figure that a person looks at first ("" for the loss alone), higher is better.
+    `score` names the figure that a person looks at first ("" for the loss alone), higher is better. `base_first`
+    tells whether evaluations in the middle of the training are held against what the base model said. `packs` are
+    places in `train` that go together; a batch then counts packs in place of examples. `filled` is the share of the
+    packs' tokens that are real.
     """
 
     score: str = ""
+    base_first = False
     train: Sequence[Any]
+    packs: Sequence[Sequence[int]] | None = None
+    filled: float | None = None
     report: dict[str, Any]
 
     def __init__(self, spec: RunSpec, directory: Path, events: EventWriter, machine: Machine) -> None:
@@ -50,6 +56,11 @@ class TaskPlan(ABC):
     @abstractmethod
     def encode(self, spec: RunSpec) -> None:
         """Fill `train` and `report`; `spec` may have a maximum length that fits the model. Raises InputError."""
+
+    @property
+    def items(self) -> int:
+        """How many of what a batch counts there are: examples, or packs of them."""
+        return len(self.train if self.packs is None else self.packs)
 
     @property
     @abstractmethod
