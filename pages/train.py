@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lab.ui import actions, draft, estimate, start_form, train_view
+from lab.ui import actions, draft, estimate, plan_adopt, start_form, train_view
 from lab.ui.language import _
 from lab.ui.layout import error_card, head
 
@@ -33,6 +33,7 @@ error = actions.action_error()
 if error:
     error_card(error)
 
+plan_adopt.offer()
 problems = train_view.problems_by_field(spec, now)
 settings, summary = st.columns([11, 9], gap="large")
 with settings:

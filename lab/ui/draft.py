@@ -1,8 +1,9 @@
 """The run that a person is putting together: a recipe and the settings that differ from it.
 
 It lives in the session and, so that a reload or a restart loses nothing, in the lab's home: each browser has its own
-file in `drafts/`, and `draft.json` is what was saved last, with which a browser begins that was never here. Values that
-cannot be used stay as they were typed, with the sentence that says why, and never reach the spec.
+file in `drafts/`, and `draft.json` is what was saved last by any of them. A browser that was never here begins afresh
+and is offered the latter. Values that cannot be used stay as they were typed, with the sentence that says why, and
+never reach the spec.
 """
 
 from __future__ import annotations
@@ -34,30 +35,31 @@ def _draft() -> dict[str, Any]:
 
 
 def _places() -> list[Path]:
-    """Where the draft is kept, the first that can be read counts: this browser's own file, and the last one of all."""
+    """Where the draft is kept: this browser's own file, and the last one of all, which is its own without a cookie."""
     last, name = lab_home() / "draft.json", visitor()
     return [lab_home() / "drafts" / f"{name}.json", last] if name else [last]
 
 
 def _restored() -> dict[str, Any]:
     fresh: dict[str, Any] = {"recipe": "", "values": {}, "wrong": {}, "window": new_id(), "seen": ""}
-    own, *last = _places()
-    stored = _read(own)
+    return fresh | (_read(_places()[0]) or {})
+
+
+def offered() -> bool:
+    """Whether another browser left settings here that this one, which has none yet, could take over."""
+    draft, (own, *last) = _draft(), _places()
+    if draft["recipe"] or draft["values"] or draft["wrong"] or not last or own.is_file():
+        return False
+    stored = _read(last[0])
+    return stored is not None and bool(stored["recipe"] or stored["values"])
+
+
+def take_offered() -> None:
+    """Take the settings that another browser saved last for this browser's own."""
+    stored = _read(_places()[-1])
     if stored is not None:
-        return fresh | stored
-    others = _read(last[0]) if last else None
-    return fresh if others is None else fresh | others | {"inherited": True}
-
-
-def inherited() -> bool:
-    """Whether these settings are those that were saved last here, by another browser, and say something."""
-    draft = _draft()
-    return bool(draft.get("inherited") and (draft["recipe"] or draft["values"]))
-
-
-def keep_inherited() -> None:
-    """Take the settings that were found for this browser's own."""
-    _save()
+        _draft().update(recipe=stored["recipe"], values=stored["values"], wrong={})
+        _save()
 
 
 def _read(place: Path) -> dict[str, Any] | None:
@@ -88,7 +90,7 @@ def _save() -> None:
         _forget_the_oldest(places[0].parent)
     except OSError:
         st.toast(_("The draft could not be saved: the disk of the lab's home has no room."))
-    draft["seen"], draft["inherited"] = draft["window"], False
+    draft["seen"] = draft["window"]
 
 
 def _forget_the_oldest(folder: Path) -> None:

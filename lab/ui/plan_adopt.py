@@ -42,8 +42,7 @@ def adopt(recipe: str, values: Mapping[str, Any]) -> None:
 
 def way_back() -> None:
     """One line that says that other numbers are open, with the button that brings one's own back."""
-    if draft.inherited():
-        _of_another_browser()
+    offer()
     if _KEY not in st.session_state:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="plan-way-back"):
@@ -52,14 +51,16 @@ def way_back() -> None:
         st.button(_("Keep these"), key="plan-keep", type="tertiary", icon=":material/check:", on_click=_forget)
 
 
-def _of_another_browser() -> None:
-    """A browser that was never here begins with what was saved last, and is told so."""
-    with st.container(horizontal=True, vertical_alignment="center", key="plan-inherited"):
-        st.markdown(f":gray[{_('These numbers were saved last in this lab, from another browser.')}]", width="content")
-        st.button(_("Start afresh"), key="plan-afresh", type="tertiary", icon=":material/restart_alt:",
-                  on_click=draft.start_from, args=("",))  # fmt: skip
-        st.button(_("Keep these"), key="plan-keep-last", type="tertiary", icon=":material/check:",
-                  on_click=draft.keep_inherited)  # fmt: skip
+def offer() -> None:
+    """A browser that was never here begins afresh; what another one saved last is one press away."""
+    if not draft.offered():
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="plan-offered"):
+        st.markdown(f":gray[{_('Another browser saved its numbers in this lab.')}]", width="content")
+        st.button(
+            _("Take them over"), key="plan-take", type="tertiary", icon=":material/download:",
+            on_click=draft.take_offered,
+        )  # fmt: skip
 
 
 def _restore() -> None:

@@ -37,15 +37,25 @@ def test_two_browsers_keep_their_own_settings(browser):
     assert not told
 
 
-def test_a_browser_that_was_never_here_begins_with_what_was_saved_last_and_is_told(browser):
+def test_a_browser_that_was_never_here_begins_afresh_and_is_offered_what_was_saved_last(browser):
     browser(ONE)
     draft.put("schedule.epochs", 7.0)
     browser(OTHER)
-    assert draft.shown("schedule.epochs") == 7.0 and draft.inherited()
-    draft.keep_inherited()
-    assert not draft.inherited()
+    assert draft.own_paths() == [] and draft.offered()
+    draft.take_offered()
+    assert draft.shown("schedule.epochs") == 7.0 and not draft.offered()
     browser(OTHER)
-    assert draft.shown("schedule.epochs") == 7.0 and not draft.inherited()
+    assert draft.shown("schedule.epochs") == 7.0 and not draft.offered()
+
+
+def test_nothing_is_offered_once_a_browser_has_settings_of_its_own(browser):
+    browser(ONE)
+    draft.put("schedule.epochs", 7.0)
+    browser(OTHER)
+    draft.put("schedule.epochs", 2.0)
+    assert not draft.offered()
+    browser(OTHER)
+    assert draft.shown("schedule.epochs") == 2.0
 
 
 def test_a_second_window_of_the_same_browser_does_not_overwrite_without_a_word(browser, monkeypatch):
