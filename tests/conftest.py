@@ -35,6 +35,7 @@ os.environ |= {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
+    "LAB_STANDBY": "off",  # a page that is tested should not make a process import torch beside it
 }
 
 
