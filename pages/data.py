@@ -13,6 +13,7 @@ from lab.ui import (
     data_edit,
     data_file,
     data_prepare,
+    data_reading,
     data_tokens,
     data_upload,
     data_versions,
@@ -165,8 +166,8 @@ def show_upload(identifier: str, place: DeltaGenerator) -> None:
         return
     line = st.container()
     try:
-        with st.spinner(_("Reading the file in a process of its own")):
-            report = data_file.inspect(upload.path, name=upload.name, **data_file.reading_of(upload.id))
+        said = data_file.reading_of(upload.id)
+        report = data_reading.inspect(upload.path, upload=upload.id, name=upload.name, **said)
     except LabError as error:
         with line:
             data_prepare.name_line(upload)

@@ -15,6 +15,7 @@ from typing import Any
 from lab.errors import InputError, LabError, from_dict
 from lab.runs.environment import cleaned
 from lab.runs.home import lab_home
+from lab.runs.how_far import share_read
 from lab.text import N_
 
 # Bytes of address space, seconds of processor time, bytes of one written file (answers go through a pipe).
@@ -32,13 +33,15 @@ def ask(
     timeout_s: float = 120.0,
     limits: Mapping[str, int] | None = None,
     go_on: Callable[[], None] = lambda: None,
+    how_far: Callable[[float | None], None] = lambda share: None,
 ) -> dict[str, Any]:
     """Run `python -m module` with the request as JSON on its input, and return the JSON object that it
     prints.
 
     `limits` may name memory (bytes), cpu_s (seconds) and file (bytes). An answer {"error": ...} is raised as
     the error that it describes. Raises InputError when the process is killed or takes too long. `go_on` is called
-    ten times a second; what it raises ends the process.
+    ten times a second; what it raises ends the process. So is `how_far`, with the share of the file at the request's
+    "path" that was read so far, None where that is not known.
     """
     process = subprocess.Popen(  # noqa: S603  # a constant command
         [sys.executable, "-m", module],
@@ -49,9 +52,14 @@ def ask(
         env=cleaned(),
         start_new_session=True,
     )
+
+    def look() -> None:
+        go_on()
+        how_far(share_read(process.pid, str(request.get("path", ""))))
+
     try:
         _limit(process.pid, DEFAULT_LIMITS | dict(limits or {}))
-        output, complaint = _answered(process, json.dumps(request).encode(), timeout_s, go_on)
+        output, complaint = _answered(process, json.dumps(request).encode(), timeout_s, look)
     finally:
         _end(process)
     if process.returncode == -signal.SIGXCPU:
@@ -69,12 +77,12 @@ def ask(
 
 
 def _answered(
-    process: subprocess.Popen[bytes], request: bytes, timeout_s: float, go_on: Callable[[], None]
+    process: subprocess.Popen[bytes], request: bytes, timeout_s: float, look: Callable[[], None]
 ) -> tuple[bytes, bytes]:
     """What the process says and complains of."""
     end, given = time.monotonic() + timeout_s, request or None
     while True:
-        go_on()
+        look()
         try:
             return process.communicate(given, timeout=_LOOK_S)
         except subprocess.TimeoutExpired:

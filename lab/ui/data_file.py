@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from lab.errors import LabError
-from lab.runs.child import ask
-from lab.runs.patience import cpu_seconds, wall_seconds
 from lab.text import N_
+from lab.ui import data_said
 from lab.ui.format import number
 from lab.ui.language import _, ngettext, say
 from lab.ui.layout import error_card
@@ -51,34 +49,13 @@ _CHOICES = {
 }
 
 
-def inspect(path: Path, **said: Any) -> dict[str, Any]:
-    """What a throw-away process found in the file: format, kind, columns, mapping, problems, first rows.
-
-    `said` may name kind, mapping, and what `reading_of` names. Raises InputError when the file cannot be used at all.
-    """
-    stat = path.stat()
-    return _inspect(str(path), stat.st_mtime_ns, stat.st_size, {name: value for name, value in said.items() if value})
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _inspect(path: str, _changed: int, _size: int, said: dict[str, Any]) -> dict[str, Any]:
-    request = {"do": "inspect", "path": path, "lenient": True} | said
-    return ask("lab.data.child", request, timeout_s=wall_seconds(path), limits={"cpu_s": cpu_seconds(path)})
-
-
 def reading_of(identifier: str) -> dict[str, str]:
     """How a person said that the file is to be read; what they left to the lab is not in it."""
-    return dict(st.session_state.get(_stored(identifier), {}))
-
-
-def _stored(identifier: str) -> str:
-    return f"reading-{identifier}"
+    return data_said.said(identifier, "reading")
 
 
 def _say(identifier: str, name: str, value: str) -> None:
-    """Keep what is said in the session itself: a form in a closed popover is not there to remember it."""
-    said = reading_of(identifier) | {name: value}
-    st.session_state[_stored(identifier)] = {one: code for one, code in said.items() if code and code != FOUND}
+    data_said.say(identifier, "reading", name, None if value == FOUND else value)
 
 
 def _chosen(identifier: str, name: str, key: str) -> None:

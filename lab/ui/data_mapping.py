@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab.text import N_
-from lab.ui import data_charts, data_example
+from lab.ui import data_charts, data_example, data_said
 from lab.ui.language import _
 
 KINDS = {
@@ -101,13 +101,16 @@ def _counted(found: Any) -> dict[str, int]:
 
 
 def _kind(report: dict[str, Any], name: str) -> str:
-    codes = list(ROLES)
+    codes, key = list(ROLES), f"kind-{name}"
     guess = report["kind"]
+    first = data_said.said(name, "kind").get("kind", guess)
     chosen = st.selectbox(
         _("The rows are"),
         codes,
-        index=codes.index(guess) if guess in codes else None,
-        key=f"kind-{name}",
+        index=codes.index(first) if first in codes else None,
+        key=key,
+        on_change=_say,
+        args=(name, "kind", "kind", key),
         format_func=kind_in_words,
         placeholder=_("choose what a row is"),
         help=_("Guessed from the names and the content of the columns."),
@@ -130,26 +133,32 @@ def _roles(report: dict[str, Any], kind: str, name: str) -> dict[str, str]:
         return {str(role): str(column) for role, column in guess.items()}
     mapping = {role: str(guess[role]) for role in extra if role in _UNASKED}
     for role in (*needed, *optional, *(role for role in extra if role not in _UNASKED)):
-        chosen = _role(
-            role, report["columns"], guess.get(role), name=f"role-{name}-{kind}-{role}", needed=role in needed
-        )
+        chosen = _role(role, report["columns"], guess.get(role), upload=name, kind=kind, needed=role in needed)
         if chosen:
             mapping[role] = chosen
     return mapping
 
 
-def _role(role: str, columns: list[str], guess: str | None, *, name: str, needed: bool) -> str | None:
-    names = [str(column) for column in columns]
+def _role(role: str, columns: list[str], guess: str | None, *, upload: str, kind: str, needed: bool) -> str | None:
+    names, key = [str(column) for column in columns], f"role-{upload}-{kind}-{role}"
     if guess and guess not in names:  # a nested column, such as data.question
         names.append(str(guess))
+    first = data_said.said(upload, "roles").get(f"{kind}/{role}", guess)
     return st.selectbox(
         _(ROLE_WORDS.get(role, role)),
         names,
-        index=names.index(guess) if guess in names else None,
-        key=name,
+        index=names.index(first) if first in names else None,
+        key=key,
         placeholder=_("choose a column") if needed else _("none"),
         persist_state="session",
+        on_change=_say,
+        args=(upload, "roles", f"{kind}/{role}", key),
     )
+
+
+def _say(upload: str, part: str, name: str, key: str) -> None:
+    """Keep a choice for the next visit; an emptied one is an answer, too."""
+    data_said.say(upload, part, name, str(st.session_state.get(key) or ""))
 
 
 def _live_example(report: dict[str, Any], kind: str, mapping: dict[str, str], name: str) -> None:

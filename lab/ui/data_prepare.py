@@ -17,6 +17,7 @@ from lab.ui import (
     data_file,
     data_mapping,
     data_preset,
+    data_reading,
     data_steps,
     draft,
     forms,
@@ -54,7 +55,7 @@ def demo_choice(place: DeltaGenerator) -> None:
         )
     )
     try:
-        report = data_file.inspect(presets_dir() / "demo" / "questions.jsonl")
+        report = data_reading.inspect(presets_dir() / "demo" / "questions.jsonl")
     except LabError as error:
         error_card(error)
         return
@@ -197,7 +198,7 @@ def _read_again(report: dict[str, Any], upload: uploads.Upload, kind: str, mappi
         return report
     said = data_file.reading_of(upload.id)
     try:
-        return data_file.inspect(upload.path, name=upload.name, kind=kind, mapping=mapping, **said)
+        return data_reading.inspect(upload.path, name=upload.name, kind=kind, mapping=mapping, **said)
     except LabError as error:
         error_card(error)
         return report

@@ -14,6 +14,7 @@ from lab.ui.menu import go
 from lab.ui.upload_route import ADDRESS
 from lab.ui.uploads import MOST_BYTES
 
+_AGAIN = "data-uploads"
 _PARTS = Path(__file__).parent / "parts"
 _uploader = st.components.v2.component(
     "lab-upload",
@@ -27,11 +28,17 @@ FORMATS = "CSV, TSV, JSON, JSONL, Parquet, TXT, CoNLL, SQuAD, ZIP"
 def upload_box() -> None:
     """Draw the place for a file, and go to what is in it as soon as it lies on the lab's disk."""
     data = {"words": _words(), "most": MOST_BYTES, "address": ADDRESS, "language": language()}
-    answer = _uploader(key="data-upload", data=data, on_uploaded_change=_nothing, on_refused_change=_nothing)
+    place = f"data-upload-{st.session_state.get(_AGAIN, 0)}"
+    answer = _uploader(key=place, data=data, on_uploaded_change=_nothing, on_refused_change=_nothing)
     if answer.refused:
         error_card(_refusal(answer.refused))
     if answer.uploaded:
         go("data", upload=str(answer.uploaded))
+
+
+def begin_again() -> None:
+    """An uploader that has stored a file says so for as long as it is there; the next one is another."""
+    st.session_state[_AGAIN] = st.session_state.get(_AGAIN, 0) + 1
 
 
 def _words() -> dict[str, str]:

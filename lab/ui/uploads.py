@@ -96,6 +96,11 @@ def find(identifier: str) -> Upload:
     return Upload(identifier, _folder() / identifier / Path(record["file"]).name, str(record["name"]))
 
 
+def said_path(identifier: str) -> Path:
+    """The file beside an upload that holds what a person said of it."""
+    return _folder() / identifier / "said.json"
+
+
 def forget(identifier: str) -> None:
     """Remove an upload once a prepared data set holds its own copy."""
     if is_id(identifier):

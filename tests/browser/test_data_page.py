@@ -162,3 +162,16 @@ def test_a_changed_row_becomes_the_next_version(start_server, page, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("button", name="Report").click()
     assert download.value.suggested_filename == "rows-jsonl-v2.html"
+
+
+def test_a_large_file_is_read_with_progress_and_reading_can_be_stopped(start_server, page, tmp_path):
+    server = start_server()
+    page.goto(server.url + "/data")
+    expect(page.get_by_role("button", name="Choose a file")).to_be_visible()
+    page.locator('input[type="file"]').set_input_files(rows_file(tmp_path, 300_000, words=100))
+    expect(page.get_by_text("of 0.", exact=False).filter(has_text="Reading the file")).to_be_visible(timeout=MINUTES)
+    page.get_by_role("button", name="Stop reading").click()
+    expect(page.get_by_role("button", name="Choose a file")).to_be_visible()
+    assert left_in(server.home) == []
+    assert server.process is not None
+    assert not [child for child in psutil.Process(server.process.pid).children() if "lab.data.child" in child.cmdline()]

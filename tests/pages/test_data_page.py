@@ -65,6 +65,25 @@ def test_a_file_in_an_old_encoding_can_be_named():
     assert next(box for box in app.selectbox if box.label == "The rows are").value == "question-answer"
 
 
+def box_of(app, label):
+    """The select box with this label."""
+    return next(box for box in app.selectbox if box.label == label)
+
+
+def test_what_was_said_of_a_file_outlives_a_reload_and_goes_with_the_file(lab_home):
+    app = give("windows.csv", "une,deux\nété,réponse\n".encode("cp1252"))
+    box_of(app, "Encoding").set_value("cp1252").run()
+    box_of(app, "The rows are").set_value("question-answer").run()
+    box_of(app, "Question").set_value("une").run()
+    upload = address(app, "upload")
+    again = open_page("data", upload=upload)  # a new session, as after a reload
+    assert box_of(again, "The rows are").value == "question-answer"
+    assert (box_of(again, "Question").value, box_of(again, "Answer").value) == ("une", None)
+    assert box_of(again, "Encoding").value == "cp1252"
+    again.button(key="data-other").click().run()
+    assert not list((lab_home / "uploads").iterdir())
+
+
 @pytest.mark.slow
 def test_a_file_without_a_known_ending_is_read_and_prepared_as_a_person_says():
     app = give("faq", CSV)

@@ -11,6 +11,7 @@ import pytest
 
 from lab.errors import InputError, LabError
 from lab.runs.child import ask
+from lab.runs.how_far import share_read
 from lab.text import N_
 
 MODULES = {
@@ -18,6 +19,10 @@ MODULES = {
     "child_crashes": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
     "child_eats": "x = bytearray(8 * 2**30)",
     "child_writes": "open('leftover', 'wb').write(b'x' * 10)",
+    "child_reads": (
+        "import json, os, sys, time\npath = json.load(sys.stdin)['path']\nfile = open(path, 'rb', buffering=0)\n"
+        "file.read(os.stat(path).st_size // 4)\ntime.sleep(0.5)\nfile.read()\ntime.sleep(0.5)\nprint('{}')"
+    ),
     "child_tells": "import os, json\nprint(json.dumps(dict(os.environ)))",
 }
 
@@ -89,3 +94,12 @@ def test_who_asks_can_stop_and_the_process_is_gone() -> None:
     with pytest.raises(InterruptedError):
         ask("child_hangs", {}, go_on=go_on)
     assert not [one for one in psutil.Process().children() if "child_hangs" in " ".join(one.cmdline())]
+
+
+def test_how_far_a_child_is_in_its_file_is_told_while_it_reads(tmp_path: Path) -> None:
+    path, seen = tmp_path / "file.bin", list[float | None]()
+    path.write_bytes(bytes(4000))
+    assert ask("child_reads", {"path": str(path)}, how_far=seen.append) == {}
+    shares = [share for share in seen if share is not None]
+    assert shares == sorted(shares) and {0.25, 1.0} <= set(shares)
+    assert share_read(os.getpid(), str(path)) is None  # nobody here has it open
