@@ -102,9 +102,9 @@ def lab(model: str, rows: str, batch: int, length: int, scratch: str, *, plain: 
     (folder / "attempts" / "1").mkdir(parents=True)
     (folder / "spec.yaml").write_text(dump(with_overrides(RunSpec(), settings)))
     (folder / "request.json").write_text('{"kind": "train", "until_step": null}')
-    import torch
+    from lab.training import libraries, worker  # first: it settles how torch waits
 
-    from lab.training import libraries, worker
+    import torch  # isort: skip
 
     directory = RunDirectory(folder)
     from lab.training import trainer as trainers

@@ -17,7 +17,10 @@ from lab.spec import RunSpec
 from lab.training.fused import has_liger
 from lab.training.machine import Machine
 
-FILLED = 16_384  # tokens of a pass that keep a GPU busy: a model of 1B parameters is bound by launches below 8,192
+# Tokens of a pass beyond which a larger one is no faster. GPU: launches bind a model of 1B parameters below 8,192.
+# CPU: a pass of a small model costs 20 to 30 ms whatever it holds (benchmarks/README.md).
+FILLED = {"cuda": 16_384, "cpu": 8_192}
+SHARE = 1 / 8  # of a machine's memory that a pass on a CPU may be enlarged into; others work there too
 RESERVE = 0.9  # of the free memory; the allocator keeps the rest
 
 
@@ -124,11 +127,12 @@ def free_gib(device: str) -> float:
 
 
 def _budget(spec: RunSpec, machine: Machine, fits: Callable[[int], bool]) -> int:
-    """Tokens of a pass: as the spec says, else what the plan counts on; on a GPU more, as long as that fits."""
+    """Tokens of a pass: as the spec says, else what the plan counts on, or more of an update as long as that fits."""
     if spec.speed.tokens_per_pass is not None:
         return spec.speed.tokens_per_pass
     planned = spec.schedule.per_device_batch * spec.data.max_length
-    return FILLED if machine.device == "cuda" and planned < FILLED and fits(FILLED) else planned
+    filled = min(FILLED[machine.device], planned * spec.schedule.accumulation)
+    return filled if planned < filled and fits(filled) else planned
 
 
 def _dequantise(
@@ -149,8 +153,12 @@ def _dequantise(
 
 
 def _fits(spec: RunSpec, facts: ModelFacts | None, machine: Machine, free: float, tokens: int, **how: bool) -> bool:
+    """Whether passes of so many tokens fit. On a CPU what happens to be free now has no say: a resumed run must make
+    the passes that it made before, or its sums are rounded otherwise.
+    """
     needed = None if facts is None else needed_gib(spec, facts, machine, tokens, **how)
-    return needed is not None and needed <= RESERVE * free
+    room = RESERVE * free if machine.device == "cuda" else SHARE * psutil.virtual_memory().total / 2**30
+    return needed is not None and needed <= room
 
 
 def _facts(spec: RunSpec) -> ModelFacts | None:

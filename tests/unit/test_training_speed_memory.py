@@ -52,9 +52,14 @@ def test_checkpointing_is_chosen_only_where_the_plan_does_not_fit(
     assert not choose(with_overrides(spec, {"speed.auto_checkpointing": False}), CPU).checkpointing
 
 
-def test_a_pass_holds_no_more_tokens_than_the_plan_counts_on(spec: RunSpec) -> None:
-    assert choose(spec, CPU).budget == spec.schedule.per_device_batch * spec.data.max_length
+def test_a_pass_holds_as_much_of_an_update_as_pays_and_fits(spec: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = {"schedule.per_device_batch": 8, "schedule.accumulation": 4, "data.max_length": 512}
+    spec = with_overrides(spec, batch)
+    assert choose(spec, CPU).budget == 8_192  # of the 16,384 tokens that an update may have
+    assert choose(with_overrides(spec, {"schedule.accumulation": 1}), CPU).budget == 8 * 512
     assert choose(with_overrides(spec, {"speed.tokens_per_pass": 99}), CPU).budget == 99
+    monkeypatch.setattr("lab.training.choices.SHARE", 1e-6)
+    assert choose(spec, CPU).budget == 8 * 512
 
 
 def test_the_search_keeps_the_effective_batch_and_stops_at_the_first_that_fits(spec: RunSpec) -> None:
