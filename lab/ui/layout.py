@@ -33,6 +33,9 @@ _STYLE = """
 .lab-answers tr.last { font-weight: 600; }
 /* The theme's primary colour fills buttons under white text; as text on a dark page it cannot be read. */
 button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inherit !important; }
+/* The name of a switch takes a second line rather than being cut. */
+[class*="st-key-set-"] label .stMarkdownEllipsis, [class*="st-key-set-"] label .stMarkdownEllipsis p {
+  white-space: normal !important; overflow: visible !important; }
 [class*="st-key-recipe-"] button p { text-align: left; }
 @media (max-width: 640px) { .st-key-page-head > * { min-width: 100% !important; } }
 .lab-flow { display: flex; flex-wrap: wrap; gap: .35rem .6rem; align-items: baseline; }

@@ -92,6 +92,15 @@ CHOICES = {
     "kto": "KTO",
     "orpo": "ORPO",
     "reward": N_("reward model"),
+    "on": N_("always"),
+    "off": N_("never"),
+    "proportional": N_("by their number of rows"),
+    "temperature": N_("evened out"),
+    "balanced": N_("balanced"),
+    "square-root": N_("by the square root"),
+    "given": N_("as given"),
+    "loss": N_("loss"),
+    "score": N_("score"),
 }
 
 

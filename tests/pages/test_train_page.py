@@ -12,6 +12,7 @@ from lab import spec as specs
 from lab.errors import InputError
 from lab.runs import client
 from lab.spec import RunSpec
+from lab.ui import fits
 
 
 def labels(app):
@@ -175,7 +176,7 @@ def test_a_folder_that_is_no_model_never_becomes_the_drafts_model(tmp_path):
 
 def inputs_of(app):
     """The settings that the form shows, by their dotted names."""
-    drawn = [*app.selectbox, *app.number_input, *app.text_input, *app.checkbox]
+    drawn = [*app.selectbox, *app.multiselect, *app.number_input, *app.text_input, *app.checkbox]
     return {one.key.removeprefix("set-") for one in drawn if str(one.key).startswith("set-")}
 
 
@@ -214,6 +215,31 @@ def test_what_does_not_apply_is_not_among_the_expert_settings_unless_it_was_chan
     assert "method.alpha" in opened(app, "method") and "method.phases" not in opened(app, "method")
     keep_draft({"method.phases": {"0": 1.0}})
     assert "method.phases" in opened(open_page("train"), "method")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"task": "multi-task", "method.name": "progressive"},
+        {"task": "preference", "preference.method": "kto", "method.name": "frozen"},
+        {"task": "classification", "method.name": "prompt-tuning"},
+    ],
+)
+def test_every_setting_that_applies_is_two_clicks_away(values):
+    keep_draft(values)
+    app = open_page("train")
+    spec, seen = specs.with_overrides(RunSpec(), values), inputs_of(app)
+    app.session_state["expert"] = True  # the first click
+    app.run()
+    own = {"recipe", "name", "data.examples", "tasks.sources", "tasks.kinds"}  # chosen and named elsewhere
+    wanted = {one.path for one in specs.settings() if fits.applies(one.path, spec)} - own
+    for group in {path.rpartition(".")[0] for path in wanted - seen}:
+        app.session_state["expert-group"] = group  # the second
+        seen |= inputs_of(app.run())
+        assert not app.exception
+    assert wanted - seen == set()
+    assert {"speed.standby", "speed.dequantise", "data.max_length"} <= seen
 
 
 def test_data_of_another_kind_propose_their_task_with_one_click(lab_home):
