@@ -28,13 +28,14 @@ FIELD_NAMES = {
     "epochs": N_("Epochs"),
     "warmup_steps": N_("Warmup"),
     "tokens_per_step": N_("Tokens per step"),
+    "packs": N_("Packs"),
     "learning_rate_ratio": N_("Learning-rate ratio"),
 }
 FLOPS_SOURCE = N_(
     "counted with torch's FlopCounterMode: 6 per weight for a full fine-tune, 4 per weight and 6 per trained parameter "
     "for an adapter, and attention"
 )
-ASSUMED = {"tokens_per_example": N_("Tokens per example"), "throughput": N_("Speed")}
+ASSUMED = {"tokens_per_example": N_("Tokens per example"), "throughput": N_("Speed"), "packs": N_("Packs")}
 INPUT_NAMES = {
     "per_device": N_("batch per device"),
     "devices": N_("devices"),
@@ -45,6 +46,9 @@ INPUT_NAMES = {
     "batch": N_("effective batch"),
     "warmup": N_("warmup"),
     "tokens_per_example": N_("tokens per example"),
+    "tokens": N_("tokens"),
+    "room": N_("tokens that stay free"),
+    "max_length": N_("maximum length"),
     "pretraining": N_("pre-training rate"),
     "fine_tuning": N_("fine-tuning rate"),
 }

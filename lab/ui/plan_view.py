@@ -155,6 +155,8 @@ def _beside_the_recipe(now: Estimate) -> list[tuple[str, str, str]]:
 
 def _examples(plan: dict[str, Any]) -> str:
     count = plan.get("examples")
+    if count and plan.get("packs"):
+        return _("{count} examples in {packs} packs", count=number(count), packs=number(plan["packs"]))
     return _("{count} examples", count=number(count)) if count else _("number of examples not known")
 
 
