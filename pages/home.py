@@ -36,6 +36,7 @@ with watch.container(border=True, height="stretch"):
             st.rerun()
         actions.open_run(str(run))
     st.caption(_("about a minute, nothing is downloaded"))
+    actions.expect_demo()
 
 with plan.container(border=True, height="stretch"):
     st.subheader(_("Plan my fine-tune"), anchor=False)

@@ -29,6 +29,8 @@ if short or full:
     run = actions.start_run(spec, short=short, name="train-short" if short else "train-full")
     if run is not None:
         actions.open_run(run)
+if not missing:
+    actions.expect_run(spec)
 error = actions.action_error()
 if error:
     error_card(error)

@@ -41,6 +41,8 @@ class Progress:
         elif event["kind"] == "progress":
             self._event = event
         elif event["kind"] == "metric":
+            if not event.get("step") and "train_loss" in self._numbers:
+                return  # of the base model, which is asked after the training
             self._numbers |= {name: value for name, value in event["values"].items() if value is not None}
         else:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
 from typing import Any
 
@@ -11,7 +13,7 @@ from lab import spec as specs
 from lab.catalogue.recipes import recipe, run_spec
 from lab.errors import InputErrors, LabError
 from lab.models.facts import facts_of
-from lab.runs import beforehand, chain, client, rehearsal
+from lab.runs import beforehand, chain, client, likely, rehearsal
 from lab.runs.home import new_id
 from lab.spec import RunSpec
 from lab.ui import estimate
@@ -73,6 +75,19 @@ def start_request(
         return None
     _succeeded(name)
     return run
+
+
+def expect_run(spec: RunSpec) -> None:
+    """Tell the lab that such a run is likely, so that it starts at once; a page never fails for that."""
+    try:
+        likely.expect(spec)
+    except (LabError, OSError, sqlite3.Error) as error:
+        logging.getLogger("lab").warning("No worker waits for the run: %s", error)
+
+
+def expect_demo() -> None:
+    """Tell the lab that the demo is likely."""
+    expect_run(run_spec(recipe("demo")))
 
 
 def start_demo() -> str | None:

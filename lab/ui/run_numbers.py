@@ -21,11 +21,13 @@ def phase_line(view: RunView) -> str:
     known = {phase.name: phase for phase in view.phases}
     order = words.TRAIN_PHASES
     now = order.index(view.phase) if view.phase in order else len(order)
+    trained = "train" in known and known["train"].status == "done"
     parts = []
     for place, name in enumerate(order):
         label = html.escape(words.phase(name))
         phase = known.get(name)
-        if phase is None or place > now:  # the base model is asked before the training: more of that phase is to come
+        # Where later evaluations are held against the base model, it is asked first: more of that phase is to come.
+        if phase is None or (place > now and not trained):
             parts.append(f'<span class="todo">{label}</span>')
         elif name == view.phase:
             parts.append(f'<span class="now">● {label}</span>')

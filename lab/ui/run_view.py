@@ -105,7 +105,7 @@ def loss_chart(view: RunView) -> None:
     lines[_("validation")] = (series(view, "eval_loss", 300), tone.validation, False)
     st.subheader(_("Loss"), anchor=False)
     if not raw and not lines[_("validation")][0]:
-        st.caption(_("The curve begins with the first evaluation, before the first optimizer step."))
+        st.caption(_("The curve begins with the first optimizer step."))
         st.skeleton(height=260)
         return
     charts.line(
@@ -183,6 +183,8 @@ def samples_panel(view: RunView) -> None:
     answers = view.samples.get(chosen if chosen in view.samples else indexes[0], [])
     said(answers[-1].prompt)
     st.html(_answer_table(answers))
+    if answers[0].step > 0 and not view.ended:
+        st.caption(_("What the base model says comes after the training."))
     if answers[-1].reference:
         with st.expander(_("The right answer"), icon=":material/menu_book:"):
             said(said_label(answers[-1].reference))
@@ -193,7 +195,7 @@ def _no_samples(view: RunView) -> None:
     if view.ended or (view.spec is not None and not view.spec.evaluation.samples):
         st.caption(_("This run keeps no answers; its curves and scores tell how it went."))
         return
-    st.caption(_("The first answers come before the first optimizer step."))
+    st.caption(_("The first answers come with the first evaluation; those of the base model, after the training."))
     st.skeleton(height=220)
 
 

@@ -39,3 +39,11 @@ def test_a_phase_that_is_to_come_again_is_not_ticked():
     assert "● Train" in line
     assert "✓ Evaluate" not in line
     assert "✓ Evaluate" in phase_line(SimpleNamespace(phases=done, phase=""))
+
+
+def test_what_is_done_stays_ticked_while_the_base_model_is_asked_last():
+    names = ("load", "tokenise", "train", "save")
+    phases = [*(Phase(name, "done", 1.0) for name in names), Phase("evaluate")]
+    line = phase_line(SimpleNamespace(phases=phases, phase="evaluate"))
+    assert "● Evaluate" in line
+    assert "✓ Save" in line
