@@ -68,6 +68,12 @@ class SpeedSpec(Part):
             "it holds about half a gigabyte until ten minutes later."
         ),
     )
+    reference_once: bool = setting(
+        True,
+        N_("Reference asked once"),
+        N_("For dpo: the model before the training judges all pairs at the start, not its pairs again in each step."),
+        source="TRL 1.16: precompute_ref_log_probs of DPOConfig",
+    )
     compile: bool = setting(
         False,
         N_("Compile the blocks"),

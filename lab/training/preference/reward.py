@@ -25,12 +25,14 @@ from lab.models.location import locate
 from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.training import build, save
+from lab.training.choices import Choices
 from lab.training.collate import PaddedCollator
 from lab.training.interrupts import Interrupted
 from lab.training.machine import random_state_kept
 from lab.training.measure import Pace
 from lab.training.methods import quantised
-from lab.training.preference import figures, trainers
+from lab.training.preference import figures, inputs, trainers
+from lab.training.preference.passes import without_dropout
 from lab.training.preference.plan import PairPlan
 from lab.training.preference.report import report
 from lab.training.steps import Course
@@ -38,7 +40,9 @@ from lab.training.tasks.adapters import loaded_adapter, with_adapter
 from lab.training.tasks.evaluator import write
 from lab.training.tasks.labelled import HEADS, chosen
 from lab.training.tasks.plan import Record, TaskPlan
+from lab.training.tasks.speed import attention_for
 from lab.training.tensorboard import Board
+from lab.training.trainer import prepare_model
 
 BATCH = 32  # answers that are scored at once
 
@@ -50,6 +54,7 @@ class RewardPlan(TaskPlan):
     tokenizer: PreTrainedTokenizerBase
     held_out: Sequence[Pair] = ()
     board: Board
+    choices: Choices
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
         self.tokenizer = build.load_tokenizer(self.spec.model.source, self.spec.model.revision)
@@ -66,6 +71,8 @@ class RewardPlan(TaskPlan):
         model.config.pad_token_id = self.tokenizer.pad_token_id  # by which it finds the last token of an answer
         model.config.use_cache = False
         model = (model if "quantization_config" in rounded else model.to(self.machine.device)).eval()
+        self.choices = trainers.choices_of(self.spec, self.machine, (*trainers.LAYERS, "padding_free"))
+        prepare_model(model, self.choices, dtype)
         if method.whole:
             return model
         if method.adapter:
@@ -93,18 +100,23 @@ class RewardPlan(TaskPlan):
     def trainer(
         self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
     ) -> Any:
+        choices, machine = self.choices, self.machine
+        trainers.tell_dropout(without_dropout(model), self.spec, choices, self.events)
+        config = trainers.configured(RewardConfig, self.spec, course, machine, checkpoints, choices)
+        collate = inputs.Whole(pad_token_id=self.tokenizer.pad_token_id)
+        longest = max((len(pair.input_ids) for pair in self.train), default=0)
+        given = {
+            "model": model,
+            "args": config,
+            "train_dataset": inputs.pair_rows(list(self.train), whole=True),
+            "data_collator": trainers.grouped(config, collate, choices, machine),
+            "processing_class": self.tokenizer,
+            "callbacks": [trainers.Rewards(self.events, self.board), *callbacks],
+        }
+        name = attention_for(model, choices, longest, machine.device)
+        known = {"machine": machine, "pace": pace, "choices": choices, "attention_name": name}
         with quantised.trained_weights_kept(model):
-            return trainers.build(
-                trainers.ScoreTrainer,
-                self.machine,
-                pace,
-                model=model,
-                args=trainers.configured(RewardConfig, self.spec, course, self.machine, checkpoints),
-                train_dataset=trainers.pair_rows(list(self.train), whole=True),
-                data_collator=trainers.Whole(pad_token_id=self.tokenizer.pad_token_id),
-                processing_class=self.tokenizer,
-                callbacks=[trainers.Rewards(self.events, self.board), *callbacks],
-            )
+            return trainers.build(trainers.ScoreTrainer, given, **known)
 
     def save(self, model: PreTrainedModel, final: Path) -> None:
         told = {"task": "reward", "labels": ["reward"]}

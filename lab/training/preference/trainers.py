@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,52 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PrinterCallback, TrainerCallback, TrainerState, TrainingArguments
 from trl import DPOTrainer, KTOTrainer, RewardTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
-from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
-from lab.data.features.preference import Pair, Single
 from lab.spec import RunSpec
+from lab.text import N_
+from lab.training import attention
+from lab.training.choices import Choices
+from lab.training.fused import fuse_lora
 from lab.training.machine import Machine
 from lab.training.measure import Pace
 from lab.training.methods.trainer import MethodTrainer
+from lab.training.preference.passes import UpdateOfPairs, can_score_labels, label_head
+from lab.training.preference.references import Array, References
 from lab.training.steps import Course
 from lab.training.tally import Tally
+from lab.training.tasks import speed
 from lab.training.trainer import arguments
 
 REFERENCE = "ref"  # what TRL calls its frozen copy of an adapter
+# What of `speed` every preference training makes use of.
+LAYERS = ("fused_lora", "checkpointing", "dequantise", "activation_swap", "fused_kernels", "async_input")
 
 
-def configured(kind: Any, spec: RunSpec, course: Course, machine: Machine, checkpoints: Path, **more: Any) -> Any:
+def choices_of(spec: RunSpec, machine: Machine, used: Sequence[str]) -> Choices:
+    """The choices of a preference training that makes use of `used` alone."""
+    choices = speed.task_choices(spec, machine, used)
+    if choices.label_loss and not can_score_labels():
+        choices.label_loss, choices.why["label_loss"] = False, "not with this TRL"
+    return choices
+
+
+def tell_dropout(share: float, spec: RunSpec, choices: Choices, events: Any) -> None:
+    """Say that dropout was switched off, where there was any."""
+    if not share:
+        return
+    choices.why["dropout"] = f"{share:g} switched off"
+    template = N_("Dropout of {share:.0%} is off: {method} compares answers, and noise would stand between them.")
+    events.note(template, share=share, method=spec.preference.method)
+
+
+def configured(
+    kind: Any, spec: RunSpec, course: Course, machine: Machine, checkpoints: Path, choices: Choices, **more: Any
+) -> Any:
     """The arguments of every run of the lab as a config of TRL's `kind`, with `more` of its own."""
     plain = arguments(spec, course, machine, checkpoints)
+    speed.fit_arguments(plain, choices, machine, grouped=False)
     given = {field.name: getattr(plain, field.name) for field in fields(TrainingArguments) if field.init}
-    schedule = spec.schedule
     given |= {
-        "per_device_train_batch_size": schedule.per_device_batch,
-        "gradient_accumulation_steps": schedule.accumulation,
         "max_length": None,  # the ids are already as long as they may be
         "remove_unused_columns": False,
     }
@@ -45,21 +70,58 @@ def configured(kind: Any, spec: RunSpec, course: Course, machine: Machine, check
     return config
 
 
+def grouped(config: Any, collate: Any, choices: Choices, machine: Machine) -> Any:
+    """What makes a batch: TRL's own collator, or an update in passes of like lengths, which `config` is told."""
+    if choices.padding_free == "off":
+        return collate
+    batch, cost = config.per_device_train_batch_size, speed.PASS[machine.device]
+    config.per_device_train_batch_size *= config.gradient_accumulation_steps
+    config.gradient_accumulation_steps = 1
+    return UpdateOfPairs(collate, choices.budget, cost, batch)
+
+
 class Prepared(Tally, MethodTrainer):
-    """What the three trainers have in common; `machine` and `pace` are set before TRL's own beginning."""
+    """What the three trainers have in common; what `build` sets is there before TRL's own beginning."""
 
     machine: Machine
     pace: Pace
+    choices: Choices
+    attention_name: str  # what the model attends with
     tokens = examples = 0
+    share = 1.0  # of the present pass in the loss of its update
 
     def _prepare_dataset(self, dataset: Dataset, *args: Any, **kwargs: Any) -> Dataset:
         """The ids are made by the lab, in the form that the model will be asked in."""
         return dataset
 
-    @property
-    def attention_name(self) -> str:
-        """What the model attends with."""
-        return str(self.model.config._attn_implementation)
+    @contextmanager
+    def faster(self) -> Iterator[None]:
+        """Model and reference compute as the choices say."""
+        with ExitStack() as stack:
+            for model in (self.model, getattr(self, "ref_model", None)):
+                if model is not None:
+                    stack.enter_context(attention.using(model, self.attention_name))
+            stack.enter_context(label_head(self.choices.label_loss and self.machine.device == "cpu"))
+            yield
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        step = super().training_step
+        parts, shares = inputs.get("passes", [inputs]), inputs.get("shares", [1.0])
+        before = {name: len(values) for name, values in self._metrics["train"].items()}
+        losses = []
+        with self.faster():
+            for part, self.share in zip(parts, shares, strict=True):
+                losses.append(step(model, part, num_items_in_batch))
+        self._join(before, shares)
+        return torch.stack(losses).sum()
+
+    def _join(self, before: Mapping[str, int], shares: Sequence[float]) -> None:
+        """One measure for the passes of an update, each by its share: TRL means over whatever it was given."""
+        for name, values in self._metrics["train"].items():
+            if 1 < len(shares) == len(values) - before.get(name, 0):
+                values[-len(shares) :] = [
+                    sum(v * share for v, share in zip(values[-len(shares) :], shares, strict=True))
+                ]
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -68,7 +130,12 @@ class Prepared(Tally, MethodTrainer):
         self.tokens += sum(int(mask.sum()) for mask in masks)
         self.examples += len(inputs["input_ids"])
         with self.machine.autocast():
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return found if return_outputs else found * self.share
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: the Trainer would ask for one batch."""
+        return 0
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Weights and tokenizer; neither pickled arguments nor the reference's copy of an adapter."""
@@ -87,7 +154,31 @@ class Prepared(Tally, MethodTrainer):
 
 
 class PairTrainer(Prepared, DPOTrainer):
-    """DPOTrainer: the reference is the model without its adapter, or a frozen copy of a whole model."""
+    """DPOTrainer: the reference is the model without its adapter, or a frozen copy of a whole model.
+
+    With `references` it is asked once, before the training, and no copy is kept.
+    """
+
+    references: References | None = None
+    collate: DataCollatorForPreference
+    train_dataset: Any
+
+    def ask_reference(self) -> None:
+        """Let the reference judge every pair now; what it says stands beside the pairs from here on."""
+        self.train_dataset = self._precompute_ref_logps(self.train_dataset)
+        self.precompute_ref_logps = True
+
+    def _precompute_ref_logps(self, dataset: Dataset, *args: Any, **kwargs: Any) -> Dataset:
+        if self.references is None or "ref_chosen_logps" in dataset.column_names:
+            return dataset
+        with self.faster():
+            return self.references.added_to(dataset, self._judged)
+
+    def _judged(self, rows: list[dict[str, Any]]) -> Array:
+        batch = {name: value.to(self.machine.device) for name, value in self.collate(rows).items()}
+        with self.machine.autocast():
+            both = self.compute_ref_log_probs(self.ref_model or self.model, batch)
+        return torch.stack(both, 1).float().cpu().numpy()
 
 
 class SingleTrainer(Prepared, KTOTrainer):
@@ -106,57 +197,14 @@ class ScoreTrainer(Prepared, RewardTrainer):
     """RewardTrainer: the better answer of a pair is to score higher (Bradley-Terry)."""
 
 
-@dataclass
-class SwappedAnswers(DataCollatorForUnpairedPreference):
-    """A batch with each prompt beside the answer of its neighbour too, from which KTO estimates its KL term."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        answers = [example["completion_ids"] for example in examples]
-        swapped = [answers[-1], *answers[:-1]]
-        both = zip(examples, swapped, strict=True)
-        batch: dict[str, Any] = super().torch_call([one | {"KL_completion_ids": other} for one, other in both])
-        return batch
-
-
-@dataclass
-class Whole(DataCollatorForPreference):
-    """Pairs as a reward model reads them: prompt and answer as one, with nothing masked."""
-
-    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch: dict[str, Any] = super().torch_call([example | {"prompt_ids": []} for example in examples])
-        del batch["completion_mask"]  # a model with a head knows no such input
-        return batch
-
-
-def pair_rows(pairs: Sequence[Pair], *, whole: bool = False) -> Dataset:
-    """Pairs as TRL takes them; `whole` puts the prompt before both answers."""
-    start = [0 if whole else pair.chosen.n_prompt for pair in pairs]
-    return Dataset.from_dict(
-        {
-            "prompt_ids": [pair.chosen.input_ids[:n] for pair, n in zip(pairs, start, strict=True)],
-            "chosen_ids": [pair.chosen.input_ids[n:] for pair, n in zip(pairs, start, strict=True)],
-            "rejected_ids": [pair.rejected.input_ids[n:] for pair, n in zip(pairs, start, strict=True)],
-        }
-    )
-
-
-def single_rows(singles: Sequence[Single]) -> Dataset:
-    """Single answers as TRL takes them."""
-    return Dataset.from_dict(
-        {
-            "prompt_ids": [one.answer.prompt_ids for one in singles],
-            "completion_ids": [one.answer.input_ids[one.answer.n_prompt :] for one in singles],
-            "label": [one.desired for one in singles],
-        }
-    )
-
-
-def build(cls: Any, machine: Machine, pace: Pace, **given: Any) -> Any:
-    """A trainer of `cls`; TRL's beginning may already ask for machine and pace."""
+def build(cls: Any, given: dict[str, Any], **known: Any) -> Any:
+    """A trainer of `cls`; TRL's beginning may already ask for what is `known`: machine, pace, choices and others."""
     trainer = cls.__new__(cls)
-    trainer.machine, trainer.pace = machine, pace
+    vars(trainer).update(known)
     trainer.__init__(**given)
     trainer.remove_callback(PrinterCallback)  # the events tell what the log would
+    if trainer.choices.fused_lora:
+        trainer.choices.why["fused_lora"] = f"{fuse_lora(trainer.model)} layers"
     return trainer
 
 

@@ -41,7 +41,8 @@ def task_choices(spec: RunSpec, machine: Machine, used: Iterable[str]) -> Choice
 
 def fit_arguments(args: TrainingArguments, choices: Choices, machine: Machine, *, grouped: bool) -> None:
     """The Trainer's arguments that follow from the choices; a grouped update is one batch of passes."""
-    args.gradient_checkpointing = args.gradient_checkpointing or choices.checkpointing
+    if choices.checkpointing:  # transformers 5.23 trains by the second name, TRL still asks for the first
+        args.gradient_checkpointing = args.activation_checkpointing = True
     if grouped:
         args.per_device_train_batch_size *= args.gradient_accumulation_steps
         args.gradient_accumulation_steps = 1
