@@ -64,8 +64,8 @@ class SpeedSpec(Part):
         True,
         N_("Warm standby"),
         N_(
-            "A worker with the libraries loaded waits while the Train page is open, so that the run starts at once; "
-            "it holds about half a gigabyte until ten minutes later."
+            "A worker with the libraries loaded waits for some minutes after a page said that a run is likely, so that "
+            "it trains within two seconds; it holds about half a gigabyte."
         ),
     )
     reference_once: bool = setting(
