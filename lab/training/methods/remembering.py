@@ -23,7 +23,7 @@ from lab.training.tasks.plan import TaskPlan
 def examples_of(plan: TaskPlan, spec: RunSpec) -> Sequence[Any]:
     """At most `ewc_rows` training examples of `ewc_data`, drawn by the seed. Raises InputError without any."""
     asked = spec.regularisation
-    other = with_overrides(spec, {"data.source": asked.ewc_data, "data.columns": {}})
+    other = with_overrides(spec, {"data.source": asked.ewc_data, "data.columns": {}, "data.packing": False})
     reader: Any = type(plan)(other, plan.directory / "data" / "remembered", plan.events, plan.machine)
     reader.tokenizer = plan.tokenizer  # type: ignore[attr-defined]  # every plan has one once it is loaded
     if isinstance(plan, LabelledPlan):
