@@ -1,175 +1,167 @@
 """The GPU benchmark, one command for each part; every result is appended as it comes.
 
     python benchmarks/gpu/run.py PART [--shape llama-1b] [--repeats 3] [--results FILE]
+    python benchmarks/gpu/run.py all          every part for both shapes, the gates of equal work first
+    python benchmarks/gpu/run.py check        the gates alone
+    python benchmarks/gpu/run.py table        the results as Markdown
 
-PART: recipe001, llamafactory, unsloth, trl, ours, full, memory, or all. `--tiny` takes models that a CPU trains in
-seconds and no quantization: it shows that the harness works, its figures mean nothing.
+PART: recipe001, llamafactory, unsloth, trl, ours, full, memory. `--tiny` takes models that a CPU trains in seconds: it
+shows that the harness works, its figures mean nothing. What a machine needs stands in README.md beside this file.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+
+import table  # noqa: E402
+from figures import figures  # noqa: E402
+from parts import PARTS, TINY_SHAPES, Job, jobs_of  # noqa: E402
+from shapes import lengths  # noqa: E402
+
 RESULTS = HERE.parent / "results" / "gpu.jsonl"
-GROUPED = {"train_sampling_strategy": "group_by_length"}
-# Document 001: NF4 with double quantization, paged AdamW in 32 bits, examples of like length together, no packing.
-DOCUMENT = {"optim": "paged_adamw_32bit", **GROUPED, "gradient_accumulation_steps": 1}
-OFF = {"padding_free": "off", "label_loss": False, "fused_lora": False, "activation_swap": False,
-       "fused_kernels": False, "async_input": False}  # fmt: skip
-STAGES: tuple[tuple[str, dict[str, Any]], ...] = (  # one change at a time, each with those above
-    ("varlen", {"padding_free": "on"}),
-    ("fused LoRA", {"fused_lora": True}),
-    ("kernels", {"activation_swap": True, "fused_kernels": True}),
-    ("input", {"async_input": True, "label_loss": True}),
-    ("compile", {"compile": True}),
-)
+# Nothing is asked of any network while an arm runs, and no bar is drawn.
+QUIET = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DISABLE_VERSION_CHECK", "TQDM_DISABLE")
+ENVIRONMENT = dict.fromkeys(QUIET, "1")
 
 
-def recipe001() -> list[dict[str, Any]]:
-    """The document's recipe as written (expected to fail in fp16), with fp32 adapters, and in bf16."""
-    plain = {"arm": "trl", "nf4": "float16", "config": {**DOCUMENT, "fp16": True, "bf16": False}}
-    jobs = [{**plain, "name": "document 001 verbatim", "batch": 4}]
-    for batch in (4, 8, 16):
-        jobs.append({**plain, "name": "document 001, fp32 adapters", "adapters": "float32", "batch": batch})
-        bf16 = {**DOCUMENT, "bf16": True}
-        jobs.append({"arm": "trl", "nf4": "bfloat16", "config": bf16, "name": "document 001 in bf16", "batch": batch})
+@dataclass(frozen=True)
+class Session:
+    """One call of this command: where results go and which Python runs which arm."""
+
+    name: str
+    results: Path
+    tiny: bool
+    limit_s: float
+    pythons: dict[str, str]
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append one result."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.results.parent.mkdir(parents=True, exist_ok=True)
+        with self.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"session": self.name, "at": stamp, "tiny": self.tiny, **line}) + "\n")
+
+    def run(self, job: Job, program: str = "arm.py") -> dict[str, Any]:
+        """One job in a process of its own; what its last line says, or what went wrong."""
+        command = [self.pythons.get(job["arm"], sys.executable), str(HERE / program), json.dumps(job)]
+        try:
+            done = subprocess.run(  # noqa: S603  # this folder's programs
+                command, capture_output=True, text=True, timeout=self.limit_s, env=os.environ | ENVIRONMENT
+            )
+        except subprocess.TimeoutExpired:
+            return {"error": f"not done after {self.limit_s:.0f} s"}
+        lines = [line for line in done.stdout.splitlines() if line.startswith('{"arm"')]
+        if not lines:
+            return {"error": (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1][:300]}
+        found: dict[str, Any] = json.loads(lines[-1])
+        return found
+
+
+def installed(jobs: list[Job], session: Session) -> list[Job]:
+    """The jobs without stand-ins whose original can be run."""
+    return [job for job in jobs if "instead_of" not in job or not _has(session, job["instead_of"])]
+
+
+def _has(session: Session, package: str) -> bool:
+    """Whether the Python of a peer's arm has its package."""
+    python = session.pythons.get(package, sys.executable)
+    asked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    return subprocess.run([python, "-c", asked], capture_output=True).returncode == 0  # noqa: S603  # as named
+
+
+def run_part(session: Session, part: str, shape: str, options: argparse.Namespace, gemm: float | None) -> None:
+    """Every job of a part, in rounds; the order turns round in each second one."""
+    jobs = installed(jobs_of(part, shape, tiny=session.tiny, updates=options.updates), session)
+    wanted = sorted({(job["data"], job["rows"]) for job in jobs})
+    first = jobs[0]
+    where = {name: first[name] for name in ("shape", "longest")} | {"models": options.models, "data": wanted}
+    made = session.run({"arm": "prepare", **where})
     for job in jobs:
-        job["config"] = {**job["config"], "per_device_train_batch_size": job["batch"]}
-    return jobs
+        if "error" not in made:
+            job |= {"model": made["model"], "rows_file": made["rows_files"][job["data"]]}
+    for number in range(options.repeats):
+        for job in jobs if number % 2 == 0 else jobs[::-1]:
+            found = made if "error" in made else session.run(job)
+            if "error" not in found:
+                own = lengths(job["data"], job["rows"], job["longest"])
+                found |= figures(job, found, own, gemm)
+            session.write({"round": number, **job, **found})
+            said = found.get("error") or f"{found['tokens_per_s']:,.0f} tokens/s, {found['peak_gib']} GiB"
+            print(f"{part}, {job['shape']}, {job['name']}: {said}", flush=True)
 
 
-def llamafactory() -> list[dict[str, Any]]:
-    """LLaMA-Factory's defaults rebuilt: LoRA 8, 2 x 8, bf16, checkpointing, dynamic padding."""
-    config = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 8, "bf16": True, "optim": "adamw_torch",
-              "gradient_checkpointing": True}  # fmt: skip
-    return [{"arm": "trl", "name": "LLaMA-Factory defaults", "batch": 16, "rank": 8, "dtype": "bfloat16",
-             "config": config}]  # fmt: skip
+def check(session: Session, shape: str, models: str, gates: list[str]) -> bool:
+    """The gates of equal work; tells whether none failed."""
+    shape = TINY_SHAPES[shape] if session.tiny else shape
+    found = session.run({"arm": "check", "shape": shape, "models": models, "gates": gates}, "check.py")
+    session.write({"part": "check", **found, "shape": shape})
+    print(table.check_table({**found, "shape": shape}), flush=True)
+    return "error" not in found and not any(gate["verdict"].startswith("FAILED") for gate in found["gates"])
 
 
-def unsloth() -> list[dict[str, Any]]:
-    """Unsloth's defaults, and its best: 16 bits, packed, with and without checkpointing."""
-    default = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4, "optim": "adamw_8bit"}
-    jobs: list[dict[str, Any]] = [{"arm": "unsloth", "name": "Unsloth defaults", "batch": 8, "config": default,
-                                   "load": {"load_in_4bit": True}, "checkpointing": "unsloth"}]  # fmt: skip
-    for size in (4, 8, 16):
-        for checkpointing in ("unsloth", False):
-            config = {"per_device_train_batch_size": size, "packing": True, "optim": "adamw_8bit"}
-            name = f"Unsloth packed {size}, checkpointing {checkpointing}"
-            jobs.append({"arm": "unsloth", "name": name, "batch": size, "config": config,
-                         "load": {"load_in_4bit": False}, "checkpointing": checkpointing})  # fmt: skip
-    return jobs
+def measured(session: Session) -> float | None:
+    """Measure what the device can do, and keep it; FLOP/s of the best product."""
+    found = session.run({"arm": "ceilings"})
+    session.write({"part": "ceilings", "shape": "", **found})
+    return found.get("gemm_flops")
 
 
-def trl() -> list[dict[str, Any]]:
-    """TRL's defaults, and padding-free with its own attention: the best of the box at the same examples."""
-    default = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 8}
-    best = {"per_device_train_batch_size": 64, "bf16": True, "gradient_checkpointing": False, **GROUPED}
-    return [
-        {"arm": "trl", "name": "TRL defaults", "batch": 64, "config": default},
-        {"arm": "trl", "name": "TRL grouped, bf16", "batch": 64, "dtype": "bfloat16", "config": best},
-    ]
+def pythons(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Which Python runs which peer's arm."""
+    if options.peer_python:
+        yield "llamafactory", options.peer_python
+    if options.unsloth_python:
+        yield "unsloth", options.unsloth_python
 
 
-def ours() -> list[dict[str, Any]]:
-    """The lab, one change at a time, then passes of other sizes."""
-    jobs, switches = [{"arm": "ours", "name": "ours, all off", "set": _speed(OFF)}], dict(OFF)
-    for name, change in STAGES:
-        switches |= change
-        jobs.append({"arm": "ours", "name": f"ours + {name}", "set": _speed(switches)})
-    for tokens in (4096, 8192, 16_384, 32_768):
-        jobs.append({"arm": "ours", "name": f"ours, {tokens} tokens", "set": {"speed.tokens_per_pass": tokens}})
-    return [{**job, "batch": 64} for job in jobs]
-
-
-def full() -> list[dict[str, Any]]:
-    """Full fine-tuning: TRL's defaults beside the lab."""
-    config = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 8}
-    return [
-        {"arm": "trl", "name": "TRL full", "batch": 64, "full": True, "config": config},
-        {"arm": "ours", "name": "ours full", "batch": 64, "set": {"method.name": "full"}},
-    ]
-
-
-def memory() -> list[dict[str, Any]]:
-    """Sixteen points of planned against measured peak: method, batch, checkpointing."""
-    jobs = []
-    for method in ("lora", "full"):
-        for batch in (2, 4, 8, 16):
-            for on in (False, True):
-                change = {"method.name": method, "resources.gradient_checkpointing": on,
-                          "speed.auto_checkpointing": False, "speed.padding_free": "off"}  # fmt: skip
-                name = f"memory {method} {batch}{' checkpointed' if on else ''}"
-                jobs.append({"arm": "ours", "name": name, "batch": batch, "set": change, "data": "full"})
-    return jobs
-
-
-PARTS = {"recipe001": recipe001, "llamafactory": llamafactory, "unsloth": unsloth, "trl": trl, "ours": ours,
-         "full": full, "memory": memory}  # fmt: skip
-
-
-def _speed(switches: dict[str, Any]) -> dict[str, Any]:
-    return {f"speed.{name}": value for name, value in switches.items()}
-
-
-def jobs_of(part: str, shape: str, *, tiny: bool, updates: int) -> list[dict[str, Any]]:
-    """The jobs of a part for a shape, completed by what all have in common."""
-    common: dict[str, Any] = {"part": part, "shape": shape, "rank": 16, "data": "alpaca", "longest": 2048, "rows": 4096,
-                              "warm": 10, "updates": 10 + updates}  # fmt: skip
-    jobs = [common | job for job in PARTS[part]()]
-    if tiny:
-        for job in jobs:
-            job |= {"rows": 64, "longest": 64, "warm": 2, "updates": 2 + updates, "rank": 4}
-            job.pop("nf4", None)
-            if job["arm"] == "trl":
-                job["config"] = job["config"] | {"optim": "adamw_torch", "fp16": False, "bf16": False}
-    return jobs
-
-
-def main() -> None:
-    """Run a part and append each result."""
+def main() -> int:
+    """Run what the command line names. Returns 1 when a gate of equal work failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("part", choices=[*PARTS, "all"])
-    parser.add_argument("--shape", choices=["llama-1b", "gpt2-large"], default="llama-1b")
+    parser.add_argument("part", choices=[*PARTS, "all", "check", "table"])
+    parser.add_argument("--shape", choices=list(TINY_SHAPES), help="llama-1b; `all` takes both")
     parser.add_argument("--tiny", action="store_true", help="the harness alone, on a CPU")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--updates", type=int, default=25)
-    parser.add_argument("--limit-s", type=float, default=600)
-    parser.add_argument("--models", default="", help="a folder that keeps the models between arms")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds")
+    parser.add_argument("--updates", type=int, default=25, help="updates that are timed, after 10 warm ones")
+    parser.add_argument("--limit-s", type=float, default=900, help="seconds that one arm may take")
+    parser.add_argument("--models", help="a folder that keeps models and rows between calls")
+    parser.add_argument("--peer-python", help="the Python of an environment that has LLaMA-Factory")
+    parser.add_argument("--unsloth-python", help="the Python of an environment that has Unsloth")
+    parser.add_argument("--gates", help="for check: some of packing,kernel,stages,compile,nf4,inputs,losses,liger")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    shape = {"llama-1b": "tiny-llama", "gpt2-large": "tiny-gpt2"}[options.shape] if options.tiny else options.shape
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    for part in PARTS if options.part == "all" else [options.part]:
-        jobs = jobs_of(part, shape, tiny=options.tiny, updates=options.updates)
-        for repeat in range(options.repeats):
-            for job in jobs if repeat % 2 == 0 else jobs[::-1]:
-                report = _run({**job, "models": options.models}, options.limit_s)
-                line = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "repeat": repeat, **report}
-                with options.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
-                said = report.get("error") or f"{report['tokens_per_s']:,.0f} tokens/s, {report['peak_gib']} GiB"
-                print(f"{report['name']}: {said}", flush=True)
-
-
-def _run(job: dict[str, Any], limit_s: float) -> dict[str, Any]:
-    command = [sys.executable, str(HERE / "arm.py"), json.dumps(job)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)  # noqa: S603  # this folder's
-    except subprocess.TimeoutExpired:
-        return {**job, "error": f"not done after {limit_s:.0f} s"}
-    lines = [line for line in done.stdout.splitlines() if line.startswith('{"part"')]
-    if not lines:
-        return {**job, "error": (done.stderr.strip().splitlines() or ["no words"])[-1][:300]}
-    found: dict[str, Any] = json.loads(lines[-1])
-    return found
+    if options.part == "table":
+        sys.stdout.write(table.document(table.read(options.results)))
+        return 0
+    name = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    session = Session(name, options.results, options.tiny, options.limit_s, dict(pythons(options)))
+    with tempfile.TemporaryDirectory(prefix="lab-gpu-models-") as scratch:
+        options.models = options.models or scratch
+        shapes = [options.shape] if options.shape else list(TINY_SHAPES) if options.part == "all" else ["llama-1b"]
+        gate = partial(check, session, models=options.models, gates=options.gates.split(",") if options.gates else [])
+        if options.part in ("all", "check") and False in list(map(gate, shapes)):
+            print("Not every gate of equal work holds: no speed is measured.", file=sys.stderr)
+            return 1
+        if options.part != "check":
+            gemm = measured(session)
+            for one in shapes:
+                for part in PARTS if options.part == "all" else [options.part]:
+                    run_part(session, part, one, options, gemm)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
