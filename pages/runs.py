@@ -5,7 +5,7 @@ import streamlit as st
 from lab.errors import LabError, NotFoundError
 from lab.runs import client
 from lab.runs.view import RunView, read_run
-from lab.ui import run_details, run_view
+from lab.ui import run_curves, run_details, run_view
 from lab.ui.forms import plain
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head, title
@@ -30,8 +30,8 @@ def live() -> None:
     run_view.outcome(now)
     curve, answers = st.columns([3, 2], gap="medium")
     with curve:
-        run_view.loss_chart(now)
-        run_view.score_chart(now)
+        run_curves.loss_chart(now)
+        run_curves.score_chart(now)
     with answers:
         run_view.samples_panel(now)
     run_details.details(now)

@@ -6,6 +6,7 @@ gets more than about a thousand points: `lab.runs.view` thins the series out.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -27,10 +28,12 @@ def line(
     y_format: str = ".2f",
     height: int = 260,
     x_max: float | None = None,
+    named: bool = True,
 ) -> None:
     """Draw one line for each series: label -> (points, colour, faint).
 
-    A value that is None leaves a gap. Faint series (the raw loss behind the smoothed one) get no label.
+    A value that is None leaves a gap. Faint series (the raw loss behind the smoothed one) get no label; without `named`
+    none gets one: `legend` draws names that are too long for the ends of their lines.
     """
     rows = [
         {"x": x, "y": y, "s": index}
@@ -38,7 +41,7 @@ def line(
         for x, y in points
     ]
     layers = [_line_layer(index, colour, faint) for index, (_points, colour, faint) in enumerate(series.values())]
-    layers += _labels(series)
+    layers += _labels(series) if named else []
     domain = {"domain": [0, x_max]} if x_max else {}
     shared = {
         "x": {
@@ -65,10 +68,18 @@ def line(
         "encoding": shared | {"tooltip": tooltip},
         "layer": layers,
         "height": height,
-        "padding": _padding([label for label, (_points, _colour, faint) in series.items() if not faint]),
+        "padding": _padding([label for label, (_points, _colour, faint) in series.items() if named and not faint]),
         "config": _config(),
     }
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
+
+
+def legend(names: Mapping[str, str]) -> None:
+    """Names of lines in their colours (name -> colour), for names that are too long for the ends of the lines."""
+    spans = (
+        f'<span style="color: {tone}; font-weight: 600">{html.escape(name)}</span>' for name, tone in names.items()
+    )
+    st.html(f'<div class="lab-flow">{"".join(spans)}</div>')
 
 
 def _padding(labels: Sequence[str] = ()) -> dict[str, float]:

@@ -68,7 +68,7 @@ def _curves(view: RunView) -> None:
                 x_title=_("optimizer step"),
                 y_format=form,
                 height=130,
-                x_max=view.progress.get("steps"),
+                x_max=view.goal,
             )
 
 

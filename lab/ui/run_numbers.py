@@ -75,23 +75,32 @@ def numbers(view: RunView) -> list[tuple[str, str, str]]:
     scores = [(score_name(name), share(latest[name])) for name in score_names(view)][:1]
     memory = result.get("peak_memory_gib") or latest.get("memory_gib")
     planned = (plan.get("memory") or {}).get("total_gib")
+    rate = learning_rate(latest["learning_rate"]) if "learning_rate" in latest else _unmeasured(view)
     return [
         (
             _("Step"),
             _("{step} of {steps}", step=number(step or 0), steps=number(steps)),
             _epoch(view),
         ),
-        (_("Training loss"), loss(smoothed[-1] if smoothed else None), _("smoothed") if smoothed else ""),
+        (
+            _("Training loss"),
+            loss(smoothed[-1]) if smoothed else _unmeasured(view),
+            _("smoothed") if smoothed else "",
+        ),
         (
             _("Validation loss"),
-            loss(latest.get("eval_loss")),
+            loss(latest["eval_loss"]) if "eval_loss" in latest else _unmeasured(view),
             _("best {loss} at step {step}", loss=loss(best[0]), step=number(best[1])) if best else "",
         ),
         *((label, value, "") for label, value in scores),
-        (_("Speed"), _speed_text(progress.get("tokens_per_s")), _planned_speed(view)),
-        (_("Peak memory"), gib(memory), _("plan {size}", size=gib(planned)) if planned else ""),
+        (_("Speed"), _speed_text(progress.get("tokens_per_s")) or _unmeasured(view), _planned_speed(view)),
+        (
+            _("Peak memory"),
+            gib(memory) if memory else _unmeasured(view),
+            _("plan {size}", size=gib(planned)) if planned else "",
+        ),
         # Beside a score it would stand in a row of its own; it is drawn as a curve below.
-        *([] if scores else [(_("Learning rate"), learning_rate(latest.get("learning_rate")), _peak_rate(view))]),
+        *([] if scores else [(_("Learning rate"), rate, _peak_rate(view))]),
     ]
 
 
@@ -112,7 +121,12 @@ def _epoch(view: RunView) -> str:
 
 
 def _speed_text(tokens_per_s: float | None) -> str:
-    return _("{count} tok/s", count=number(tokens_per_s)) if tokens_per_s else _("not known")
+    return _("{count} tok/s", count=number(tokens_per_s)) if tokens_per_s else ""
+
+
+def _unmeasured(view: RunView) -> str:
+    """What stands in the place of a number that is still to come, or never came."""
+    return _("not measured") if view.ended else _("not yet")
 
 
 def _planned_speed(view: RunView) -> str:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Sequence
 from itertools import groupby
 
 import streamlit as st
 
 from lab.errors import from_dict
 from lab.runs import registry
-from lab.runs.view import RunView, Sample, series
+from lab.runs.view import RunView, Sample
 from lab.spec import RunSpec
-from lab.ui import charts, run_numbers, words
-from lab.ui.format import duration, gib, loss
+from lab.ui import run_numbers, words
+from lab.ui.format import duration, gib
 from lab.ui.forms import plain
-from lab.ui.labelled_view import said_label, score_name
+from lab.ui.labelled_view import said_label
 from lab.ui.language import _, say
 from lab.ui.layout import error_card, facts, said
 from lab.ui.run_list import short_source
-from lab.ui.run_numbers import SMOOTHING
-from lab.ui.theme import colours, stack_colours
-
-MOST_LINES = 4  # that can carry their names at their ends
 
 
 def subtitle(view: RunView) -> str:
@@ -93,73 +88,6 @@ def outcome(view: RunView) -> None:
         _prediction(result)
 
 
-def loss_chart(view: RunView) -> None:
-    """Training loss, raw and smoothed, and validation loss over the optimizer steps."""
-    smoothing = SMOOTHING[str(st.session_state.get("run-smoothing") or "light")]
-    raw = series(view, "train_loss", 600)
-    tone = colours()
-    lines: dict[str, tuple[Sequence[charts.Point], str, bool]] = {}
-    if smoothing:
-        lines["raw"] = (raw, tone.training, True)
-    lines[_("training")] = (charts.smooth(raw, smoothing), tone.training, False)
-    lines[_("validation")] = (series(view, "eval_loss", 300), tone.validation, False)
-    st.subheader(_("Loss"), anchor=False)
-    if not raw and not lines[_("validation")][0]:
-        st.caption(_("The curve begins with the first optimizer step."))
-        st.skeleton(height=260)
-        return
-    charts.line(
-        lines,
-        key="run-loss",
-        alt=_loss_in_words(view),
-        x_title=_("optimizer step"),
-        x_max=view.progress.get("steps"),
-    )
-    _smoothing_choice()
-
-
-def _smoothing_choice() -> None:
-    st.segmented_control(
-        _("Smoothing"),
-        list(SMOOTHING),
-        default="light",
-        required=True,
-        key="run-smoothing",
-        format_func=lambda code: {"none": _("no smoothing"), "light": _("light"), "strong": _("strong")}[code],
-        label_visibility="collapsed",
-    )
-
-
-def score_chart(view: RunView) -> None:
-    """The scores of the held-out rows over the optimizer steps; drawn only for a run that is scored."""
-    curves = {score_name(name): series(view, name, 300) for name in _shown_scores(view)}
-    if not curves:
-        return
-    tones = [colours().validation] if len(curves) == 1 else stack_colours()
-    values = [value for points in curves.values() for _step, value in points if value is not None]
-    close = bool(values) and max(values) - min(values) < 0.05
-    st.subheader(_("Score on held-out rows"), anchor=False)
-    charts.line(
-        {label: (points, tone, False) for (label, points), tone in zip(curves.items(), tones, strict=False)},
-        key="run-scores",
-        alt=_("{what} over the optimizer steps.", what=", ".join(curves)),
-        x_title=_("optimizer step"),
-        y_format=".1%" if close else ".0%",
-        height=150,
-        x_max=view.progress.get("steps"),
-    )
-
-
-def _shown_scores(view: RunView) -> list[str]:
-    """The first score of each task, or the first two of a single one."""
-    first: dict[str, list[str]] = {}
-    for name in run_numbers.score_names(view):
-        first.setdefault(name.rpartition(".")[0], []).append(name)
-    if list(first) == [""]:
-        return first[""][:2]
-    return [names[0] for names in first.values()][:MOST_LINES]
-
-
 def samples_panel(view: RunView) -> None:
     """One held-out prompt and what the model answered to it at each evaluation."""
     st.subheader(
@@ -219,17 +147,6 @@ def _prediction(result: dict[str, object]) -> None:
                 ),
             ]
         )
-
-
-def _loss_in_words(view: RunView) -> str:
-    points = [value for _step, value in view.series.get("eval_loss", []) if value is not None]
-    if not points:
-        return _("Training loss over the optimizer steps.")
-    return _(
-        "Loss over the optimizer steps; validation loss went from {first} to {last}.",
-        first=loss(points[0]),
-        last=loss(points[-1]),
-    )
 
 
 def _answer_table(answers: list[Sample], most: int = 7) -> str:
