@@ -138,18 +138,17 @@ def arrange(pile: Pile, order: dict[str, list[tuple[int, int]]], folder: Path | 
 
 
 def of_examples(examples: Sequence[Example]) -> Tokens:
-    """Arrays of examples that are lists, all of them in the training part."""
-    blocks = [
-        Block(
-            ids=np.array(one.input_ids, np.int32),
-            trained=np.array(one.labels, np.int32) != IGNORED,
-            lengths=np.array([len(one.input_ids)]),
-            index=np.array([[one.n_prompt, 0, len(one.input_ids)]], np.int32),
-        )
-        for one in examples
-    ]
-    pile = Pile(blocks, len(blocks))
-    return arrange(pile, {TRAIN: [(number, number) for number in range(len(blocks))]})
+    """Arrays of examples that are lists, all of them in the training part; a label is its id or IGNORED."""
+    blocks = [_block(one) for one in examples]
+    return arrange(Pile(blocks, len(blocks)), {TRAIN: [(number, number) for number in range(len(blocks))]})
+
+
+def _block(one: Example) -> Block:
+    ids, labels = np.array(one.input_ids, np.int32), np.array(one.labels, np.int32)
+    trained = labels != IGNORED
+    if not np.array_equal(labels[trained], ids[trained]):
+        raise ValueError("a label is neither the id at its place nor IGNORED")
+    return Block(ids, trained, np.array([len(ids)]), np.array([[one.n_prompt, 0, len(ids)]], np.int32))
 
 
 def unfinished(dataset: Path, key: str) -> Path:

@@ -295,3 +295,5 @@ def test_examples_that_train_nothing_are_found_on_the_arrays() -> None:
     assert kept.numbers.tolist() == [3, 4]
     assert [row["labels"].tolist() for row in kept] == [[IGNORED, IGNORED, 7], [IGNORED, 9]]
     assert torch.tensor(kept[0]["input_ids"]).tolist() == [5, 6, 7]
+    with pytest.raises(ValueError, match="neither the id"):
+        dataset([Example("", "", "", "", [5, 6], [IGNORED, 7], 1)])
