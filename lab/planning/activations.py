@@ -83,23 +83,27 @@ class Numbers:
 def activation_bytes(
     facts: ModelFacts, tokens: int, *, lora_rank: int = 0, bf16: bool = True, autocast: bool = True,
     checkpointing: bool = False, targets: list[str] | str = ALL, dropout: float = 0.0, mask: int = 1,
-    scores: int = 0, half: bool = False, forms: frozenset[str] = frozenset(),
+    scores: int = 0, half: bool = False, forms: frozenset[str] = frozenset(), blocks: int | None = None,
 ) -> float | None:  # fmt: skip
     """Bytes kept between forward and backward pass for `tokens` tokens of one batch; None for other families.
 
     With checkpointing: the input of each block, and all of the one block that is computed again. `scores`: tokens
-    of an example whose attention scores are kept, 0 for attention that keeps none. Final norm included, the head
-    not (`memory.logit_bytes`).
+    of an example whose attention scores are kept, 0 for attention that keeps none. `blocks`: how many from the end
+    are trained, below which nothing is kept; None for all. Final norm included, the head not (`memory.logit_bytes`).
     """
     numbers = Numbers(bf16, autocast, half, lora_rank, targets, dropout, mask, forms)
     block = layer_bytes(facts, numbers, scores=scores)
     if block is None or facts.layers is None or facts.hidden is None:
         return None
-    norms = 0 if lora_rank else (8 if facts.family == "llama" else 4) * facts.hidden
-    if checkpointing:
-        kept = facts.layers * facts.hidden * numbers.stream + (4 * facts.hidden if lora_rank else norms)
+    layers = facts.layers if blocks is None else min(blocks, facts.layers)
+    # An RMS norm keeps the scaled input for its weight, and where a gradient goes further down its input too.
+    norms = 0 if lora_rank else (8 if facts.family == "llama" and layers else 4) * facts.hidden
+    if facts.family == "bert" and blocks is not None:
+        norms = 0  # there is one behind the embeddings and none behind the last block
+    if checkpointing and layers:
+        kept = layers * facts.hidden * numbers.stream + (4 * facts.hidden if lora_rank else norms)
         return float((kept + block) * tokens)
-    return float((facts.layers * block + norms) * tokens)
+    return float((layers * block + norms) * tokens)
 
 
 def layer_bytes(facts: ModelFacts, numbers: Numbers, *, scores: int = 0) -> float | None:
@@ -110,6 +114,8 @@ def layer_bytes(facts: ModelFacts, numbers: Numbers, *, scores: int = 0) -> floa
         return None
     kept = _norms(facts, numbers) + _attention(facts, numbers) + _feed_forward(facts, numbers)
     kept += scores * (facts.heads or 0) * (12 if facts.dropout else 4)
+    if facts.dropout and facts.family in ("gpt2", "bert"):  # masks behind attention and feed-forward
+        kept += 2 * (facts.hidden or 0) * numbers.mask
     return float(kept + _linear_inputs(facts, numbers))
 
 
@@ -169,14 +175,19 @@ def _copies(origin: str, layers: int, numbers: Numbers) -> float:
     return own
 
 
-def cast_bytes(facts: ModelFacts, trained: int | None, *, full: bool, half: bool, checkpointing: bool) -> float:
+def cast_bytes(
+    facts: ModelFacts, trained: int | None, *, full: bool, half: bool, checkpointing: bool,
+    upper: int | None = None, words: bool = True,
+) -> float:  # fmt: skip
     """Bytes of the bf16 copies of fp32 weights that autocast keeps for the backward pass.
 
     `half`: the frozen weights are stored in bf16, so that only adapters are cast. With checkpointing the copies of
-    frozen weights are those of one block.
+    frozen weights are those of one block. `upper`: how many blocks from the end are trained, None for all; `words`:
+    whether the head has a row for each token of the vocabulary.
     """
     blocks = sum(layer.weights for layer in facts.linear_modules.values())
     if full:
-        return 2.0 * (blocks + (facts.vocabulary or 0) * (facts.hidden or 0))
+        share = 1.0 if upper is None or not facts.layers else min(1.0, upper / facts.layers)
+        return 2.0 * (share * blocks + words * (facts.vocabulary or 0) * (facts.hidden or 0))
     frozen = 0.0 if half else blocks / (facts.layers or 1 if checkpointing else 1)
     return 2.0 * (frozen + (trained or 0))

@@ -42,6 +42,8 @@ SOURCES = {
     ),
 }
 TERMS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits", "overhead")
+# TRL 1.16, kernels/chunked_logprob.py: a tile, and the bytes for each of its values that lie beside it in torch's ops.
+TILE_TOKENS, TILE_WORDS, TILE_COPIES = 4096, 32_768, 29
 HEAD_TILE = 256 * 2**20  # bytes of logits that TRL's fused loss head holds at a time
 
 
@@ -151,6 +153,16 @@ def fused_head_bytes(facts: ModelFacts, tokens: int, *, full: bool = False) -> f
     whole = logit_bytes(facts, tokens) or 0.0
     fused = HEAD_TILE + 6 * facts.hidden * tokens + (4 * facts.vocabulary * facts.hidden if full else 0)
     return float(min(whole, fused))
+
+
+def tiled_head_bytes(facts: ModelFacts, tokens: int, *, full: bool = False, bf16: bool = True) -> float | None:
+    """Peak bytes of TRL's fused head where there is no Triton, as on a CPU: a tile with its copies in fp32, the
+    hidden states' gradient, for a full fine-tune the weight's gradient in fp32.
+    """
+    if facts.vocabulary is None or facts.hidden is None:
+        return None
+    tile = min(tokens, TILE_TOKENS) * min(facts.vocabulary, TILE_WORDS) * (TILE_COPIES + (2 if bf16 else 4))
+    return float(tile + 8 * facts.hidden * tokens + (4 * facts.vocabulary * facts.hidden if full else 0))
 
 
 def overhead_bytes(facts: ModelFacts, device: str) -> float:

@@ -22,19 +22,38 @@ def trained_of(spec: RunSpec, facts: ModelFacts) -> int | None:
         return adapter_parameters(facts, method.rank, method.target_modules, dora=method.dora)
     if method.name == "prompt-tuning":
         return None if facts.hidden is None else method.virtual_tokens * facts.hidden
+    blocks = trained_blocks(spec)
+    return facts.parameters if blocks is None else _upper(spec, facts, blocks)
+
+
+def trained_blocks(spec: RunSpec) -> int | None:
+    """How many blocks from the end are trained at most; None where gradients go through all of them."""
+    method = spec.method
     if method.name == "progressive":
-        blocks = method.ordered_phases()[-1][0] if method.phases else None
-        return facts.parameters if blocks is None else _upper(spec, facts, blocks)
-    asked = method.trainable_layers
-    usual = 0 if spec.task in LABELLED else USUAL_BLOCKS
-    return _upper(spec, facts, usual if asked is None else asked)
+        return method.ordered_phases()[-1][0] if method.phases else None
+    if method.name != "frozen":
+        return None
+    if method.trainable_layers is not None:
+        return method.trainable_layers
+    return 0 if spec.task in LABELLED else USUAL_BLOCKS
+
+
+def trained_about(spec: RunSpec, facts: ModelFacts) -> int | None:
+    """As `trained_of`, without the few weights of a head whose labels are not known yet: enough for memory."""
+    known, blocks = trained_of(spec, facts), trained_blocks(spec)
+    if known is not None or spec.task not in LABELLED or blocks is None or not facts.hidden:
+        return known
+    one = block_parameters(facts) if blocks else 0
+    pooler = facts.hidden**2 + facts.hidden if facts.family == "bert" and spec.task == "classification" else 0
+    return None if one is None else min(blocks, facts.layers or blocks) * one + pooler
 
 
 def block_parameters(facts: ModelFacts) -> int | None:
     """Weights of one block: its linear layers and norms; None for a family that is not known."""
     if not facts.layers or not facts.hidden or not facts.linear_modules:
         return None
-    linear = sum(layer.parameters for layer in facts.linear_modules.values()) // facts.layers
+    of_blocks = [layer for layer in facts.linear_modules.values() if layer.count == facts.layers]  # no pooler
+    linear = sum(layer.parameters for layer in of_blocks) // facts.layers
     norms = {"llama": 2, "gpt2": 4, "gpt_neox": 4, "bert": 4}.get(facts.family)
     return None if norms is None or facts.model_type in _OTHER_NORMS else linear + norms * facts.hidden
 

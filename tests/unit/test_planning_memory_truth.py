@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import torch
 import training_runs as runs
 from peft import LoraConfig, get_peft_model
+from saved_tensors import counted
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from lab.models import ModelFacts, facts_of
@@ -57,24 +57,6 @@ def body(model: Any) -> Any:
     """The model without its head, whose logits are a term of their own."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     return base.model if hasattr(base, "model") else base.transformer
-
-
-@contextmanager
-def counted(model: Any) -> Iterator[dict[int, int]]:
-    """Bytes by storage of every tensor that autograd saves, parameters left out."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    found: dict[int, int] = {}
-    alive = []
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and storage.data_ptr() not in found:
-            found[storage.data_ptr()] = storage.nbytes()
-            alive.append(tensor)  # so that no address is used twice
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield found
 
 
 def one_block(model: Any, ids: torch.Tensor, compute: Any) -> int:
