@@ -64,7 +64,7 @@ def _epochs(case: Case) -> Row | None:
         return None
     few = case.plan.inputs.examples is not None and case.plan.inputs.examples < FEW_ROWS
     field = "schedule.max_steps" if case.spec.schedule.max_steps is not None else "schedule.epochs"
-    source = "Alpaca: 3; Tulu 3: 2; SmolLM3: 5; LIMA: 15 on 1,000 rows"
+    source = N_("Alpaca: 3; Tulu 3: 2; SmolLM3: 5; LIMA: 15 on 1,000 rows")
     return _row(case, field, case.plan.epochs, 1, 15 if few else 3, 5 if few else 3, source, label=N_("Epochs"))
 
 

@@ -14,6 +14,8 @@ from lab.text import N_
 # The share of the peak that a run is assumed to reach where nothing was measured.
 USED_SHARE = 0.3
 USED_SHARE_SOURCE = N_("assumed; eager LoRA without packing reached 24 to 46 % of the limit in a roofline estimate")
+# The same of a CPU.
+CPU_SHARE_SOURCE = N_("assumed; a run measured on this machine replaces it")
 # Cards whose driver name goes on after a preset's are other cards: RTX 3080 Ti, RTX 4090 Laptop GPU.
 _OTHER_CARD = ("ti", "super", "laptop", "max", "d")
 
@@ -67,7 +69,8 @@ def hardware() -> dict[str, Hardware]:
 
 def _read(text: str) -> Hardware:
     values = read_yaml(text)
-    return Hardware(**values | {"driver_names": tuple(values.get("driver_names", ()))})
+    assumed = {"used_share_source": CPU_SHARE_SOURCE} if values["kind"] == "cpu" else {}
+    return Hardware(**assumed | values | {"driver_names": tuple(values.get("driver_names", ()))})
 
 
 def find_hardware(name: str) -> Hardware | None:

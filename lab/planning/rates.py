@@ -32,13 +32,13 @@ class RateRange:
 
 # Largest size in parameters -> range. A synthesis of the sources named with each, not a quotation.
 _FULL = (
-    (0.5 * BILLION, RateRange(5e-5, 2e-5, 1e-3, "SmolLM2 135M and 360M: 1e-3; Trainer default: 5e-5")),
+    (0.5 * BILLION, RateRange(5e-5, 2e-5, 1e-3, N_("SmolLM2 135M and 360M: 1e-3; Trainer default: 5e-5"))),
     (3 * BILLION, RateRange(2e-5, 1e-5, 3e-4, "torchtune Llama 3.2 1B: 2e-5; SmolLM2 1.7B: 3e-4")),
     (
         14 * BILLION,
         RateRange(1e-5, 2e-6, 2e-5, "Alpaca, Zephyr, Llama 2: 2e-5; Tulu 3 8B: 5e-6; OLMo 7B: 2e-6"),
     ),
-    (math.inf, RateRange(5e-6, 2e-6, 1e-5, "Tulu 3 70B and 405B: 2e-6")),
+    (math.inf, RateRange(5e-6, 2e-6, 1e-5, N_("Tulu 3 70B and 405B: 2e-6"))),
 )
 _LORA = (
     (0.05 * BILLION, RateRange(1e-3, 3e-4, 3e-3, N_("measured with the embedded demo; ten times the full rate"), 1e-4)),
@@ -46,11 +46,11 @@ _LORA = (
         0.5 * BILLION,
         RateRange(2e-4, 1e-4, 2e-3, N_("ten times the full rate of SmolLM2: thinkingmachines.ai/blog/lora")),
     ),
-    (14 * BILLION, RateRange(2e-4, 1e-4, 3e-4, "QLoRA up to 13B: 2e-4; Alpaca-LoRA, torchtune: 3e-4")),
-    (math.inf, RateRange(1e-4, 5e-5, 2e-4, "QLoRA from 33B: 1e-4")),
+    (14 * BILLION, RateRange(2e-4, 1e-4, 3e-4, N_("QLoRA up to 13B: 2e-4; Alpaca-LoRA, torchtune: 3e-4"))),
+    (math.inf, RateRange(1e-4, 5e-5, 2e-4, N_("QLoRA from 33B: 1e-4"))),
 )
 _ENCODER = RateRange(2e-5, 2e-5, 5e-5, "BERT, arXiv:1810.04805: 2e-5, 3e-5, 5e-5")
-_HEAD = RateRange(1e-3, 1e-4, 1e-2, "document 002 L105")
+_HEAD = RateRange(1e-3, 1e-4, 1e-2, N_("document 002 L105"))
 
 
 def rate_range(method: str, parameters: int | None, *, encoder: bool = False) -> RateRange | None:

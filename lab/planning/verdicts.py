@@ -135,7 +135,7 @@ def _packs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
 
 def _epochs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     where = "schedule.max_steps" if spec.schedule.max_steps is not None else "schedule.epochs"
-    source = "Alpaca, Tulu 3: 3 and 2 epochs; LIMA: 15 on 1,000 rows; document 000 L495"
+    source = N_("Alpaca, Tulu 3: 3 and 2 epochs; LIMA: 15 on 1,000 rows; document 000 L495")
     if plan.epochs is None:
         return
     values = {"epochs": plan.epochs}

@@ -56,7 +56,7 @@ def line(
             "type": "quantitative",
             "title": None,
             "scale": {"zero": False},
-            "axis": {"tickCount": 5, "domain": False, "ticks": False, "format": y_format},
+            "axis": {"tickCount": 5, "domain": False, "ticks": False, "format": y_format} | _zero(y_format),
         },
     }
     tooltip = [
@@ -72,6 +72,11 @@ def line(
         "config": _config(),
     }
     st.vega_lite_chart(spec=spec, width="stretch", key=key, alt=alt)
+
+
+def _zero(y_format: str) -> dict[str, str]:
+    """On an axis of powers of ten the zero is a plain 0, not 0.0e+0."""
+    return {"labelExpr": "datum.value === 0 ? '0' : datum.label"} if y_format.endswith("e") else {}
 
 
 def legend(names: Mapping[str, str]) -> None:

@@ -70,7 +70,7 @@ def data(now: Estimate) -> None:
               task=task.capitalize(), unit=unit, least=least, enough=enough, ample=ample)
             + (f" {_('Yours: {rows}, {place}.', rows=number(rows), place=_(PLACES[need.place(rows)]))}" if rows else "")
         )  # fmt: skip
-        st.caption(" ".join(filter(None, (_(need.note), _("Source: {source}", source=need.source)))))
+        st.caption(" ".join(filter(None, (_(need.note), _("Source: {source}", source=_(need.source))))))
     if rows:
         st.caption(
             _split(now, rows)
