@@ -134,11 +134,11 @@ def _speed_used(view: RunView) -> None:
         return
     rows = speed_words.used(view.result)
     if not rows:
-        st.caption(
-            _("The settings of Speed change nothing for this run: it trains on padded batches, on the plain path.")
-        )
+        st.caption(_("This run recorded nothing of the settings of Speed: it was trained on padded batches."))
         return
     st.html(_used_table(rows))
+    for sentence in speed_words.besides(view.result):
+        st.caption(sentence)
 
 
 def _used_table(rows: list[speed_words.Used]) -> str:

@@ -1,8 +1,4 @@
-"""What a run really used of the settings of `speed`: the worker's record in words, with its reasons.
-
-The record keeps its reasons as they were written at the time, in English; each form that they take has its sentence
-here, so that they can be read in the visitor's language. A reason of another form is shown as it stands.
-"""
+"""What a run really used of the settings of `speed`, with the reasons that it recorded."""
 
 from __future__ import annotations
 
@@ -13,29 +9,21 @@ from typing import Any
 
 from lab.spec import Setting, settings
 from lab.text import N_
-from lab.ui.format import gib, number
-from lab.ui.language import _, say
+from lab.ui.format import duration, number, share
+from lab.ui.language import _
+from lab.ui.speed_reasons import in_words
 
-_ELSEWHERE = {"packed": "data.packing", "checkpointing": "resources.gradient_checkpointing", "budget": ""}
-_NUMBER = r"([\d.]+(?:e[-+]?\d+)?)"
-# The form of a reason, the sentence, and what of the form fills its places.
-_REASONS: tuple[tuple[str, str], ...] = (
-    (r"needs a GPU", N_("needs a GPU")),
-    (r"not installed", N_("liger-kernel is not installed")),
-    (r"not for this model", N_("there are none for this model")),
-    (r"fused", N_("fused")),
-    (r"no gelu_new in this model", N_("this model has another activation")),
-    (r"memory not known", N_("the memory that it needs is not known")),
-    (r"the adapter was made on NF4 layers", N_("the adapter was made on NF4 layers")),
-    (rf"{_NUMBER} layers", N_("in {count} layers")),
-    (rf"{_NUMBER} blocks", N_("{count} blocks")),
-    (rf"{_NUMBER} GiB planned, {_NUMBER} GiB free", N_("{needed} would be needed, {free} were free")),
-    (rf"packed and separate logits differ by {_NUMBER}", N_("logits in one row and alone differ by {count}")),
-    (rf"attends within a window of {_NUMBER} tokens", N_("the model attends within a window of {count} tokens")),
-    (r"takes no flat rows \((\w+)\)", N_("the model takes no row of several examples ({count})")),
-)  # fmt: skip
-# With these reasons a switch was on and changed nothing.
-_NOTHING = re.compile(r"no gelu_new|needs a GPU|not installed|not for this model|^0 ")
+# What the record calls a setting that is not named as in `speed`.
+_NAMES = {
+    "data.packing": "packed",
+    "resources.gradient_checkpointing": "checkpointing",
+    "speed.reference_once": "reference",
+    "speed.standby": "standby",
+}
+# With these notes a switch was on and changed nothing.
+_NOTHING = re.compile(r"no gelu_new|needs a GPU|not installed|not for this|does not fit|not with this|in each step|^0 ")
+# What a run tells besides its settings.
+_BESIDES = {"attention": N_("Attention"), "dropout": N_("Dropout")}
 
 
 @dataclass(frozen=True)
@@ -50,54 +38,69 @@ class Used:
 
 def used(result: Mapping[str, Any]) -> list[Used]:
     """What a finished run used, in the order of the settings; empty where the run recorded nothing."""
-    record = result.get("speed")
-    if not isinstance(record, Mapping):
-        return []
-    whys = record.get("why") or {}
+    record = _record(result)
     found = []
-    for setting in settings():
+    for setting in settings() if record else ():
         name = _name_in_record(setting, record)
         if name:
-            used = _is_used(name, record, str(result.get("attention", "")))
-            found.append(Used(_(setting.label), _(setting.help), used, _why(name, used, record, whys.get(name))))
+            is_used = _is_used(name, record, str(result.get("attention") or ""))
+            found.append(Used(_(setting.label), _(setting.help), is_used, _why(name, is_used, record, result)))
     return found
+
+
+def besides(result: Mapping[str, Any]) -> list[str]:
+    """What else the run decided for the sake of speed, or against it, each as one sentence."""
+    whys = _record(result).get("why") or {}
+    return [f"{_(label)}: {in_words(whys[name])}." for name, label in _BESIDES.items() if whys.get(name)]
+
+
+def _record(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What was recorded of the speed, with the start of the run and the reference beside it."""
+    record = result.get("speed")
+    if not isinstance(record, Mapping):
+        return {}
+    whys, start = dict(record.get("why") or {}), result.get("start") or {}
+    told: dict[str, Any] = {**record}
+    if start.get("start"):
+        told["standby"] = start["start"] == "warm"
+        whys["standby"] = start.get("why") or ""
+    if "reference" in whys:
+        told["reference"] = True
+    return told | {"why": whys}
 
 
 def _name_in_record(setting: Setting, record: Mapping[str, Any]) -> str:
     """Under which name the record tells of a setting; empty where it does not."""
     part, _dot, name = setting.path.rpartition(".")
-    if part == "speed" and name in record:
-        return name
-    return next((key for key, path in _ELSEWHERE.items() if path == setting.path and key in record), "")
+    name = _NAMES.get(setting.path, name if part == "speed" else "")
+    return name if name in record else ""
 
 
 def _is_used(name: str, record: Mapping[str, Any], attention: str) -> bool:
+    why = str((record.get("why") or {}).get(name, ""))
     if name == "padding_free":
-        return "varlen" in attention
-    value, why = record.get(name), (record.get("why") or {}).get(name)
-    return bool(value) and not (isinstance(why, str) and _NOTHING.search(why))
+        return "varlen" in attention or why.startswith("passes of like lengths")
+    return bool(record.get(name)) and not _NOTHING.search(why)
 
 
-def _why(name: str, is_used: bool, record: Mapping[str, Any], why: Any) -> str:
-    parts = [reason(why)] if why else []
+def _why(name: str, is_used: bool, record: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    note = (record.get("why") or {}).get(name)
+    parts = [in_words(note)] if note else []
     if name == "padding_free" and is_used and record.get("budget"):
         parts.append(_("{count} tokens a pass", count=number(record["budget"])))
+    if name == "packed" and is_used:
+        parts += _packing(result.get("packing") or {})
+    first = (result.get("start") or {}).get("first_step_s")
+    if name == "standby" and first is not None:
+        parts.append(_("first step {time} after the start was asked for", time=duration(first)))
     if not parts and not is_used:
         parts.append(_("not asked for"))
     return ", ".join(parts)
 
 
-def reason(why: Any) -> str:
-    """A recorded reason in the visitor's language: a stored sentence, or one of the known forms."""
-    if isinstance(why, Mapping):
-        return say(why)
-    for form, sentence in _REASONS:
-        if match := re.fullmatch(form, str(why)):
-            return _(sentence, **_values(match.groups()))
-    return str(why)
-
-
-def _values(groups: tuple[str, ...]) -> dict[str, str]:
-    if len(groups) == 2:
-        return {"needed": gib(float(groups[0])), "free": gib(float(groups[1]))}
-    return {"count": groups[0]} if groups else {}
+def _packing(told: Mapping[str, Any]) -> list[str]:
+    """How many packs there were, and how full."""
+    packs, filled = told.get("packs"), told.get("filled")
+    if not packs or filled is None:
+        return []
+    return [_("{count} packs, {share} full", count=number(packs), share=share(filled))]
