@@ -10,7 +10,7 @@ import sys
 from lab.cli.arguments import Commands, add_run_argument, command
 from lab.cli.output import Output, facts
 from lab.cli.waiting import failure_of, wait_for
-from lab.errors import InputError
+from lab.errors import InputError, InputErrors
 from lab.text import N_
 
 
@@ -28,6 +28,9 @@ def add(commands: Commands) -> None:
     added.add_argument("--repository", required=True, metavar="OWNER/NAME", help="where to, such as me/my-adapter")
     added.add_argument("--public", action="store_true", help="for everybody; without it the repository is private")
     added.add_argument("--what", choices=("adapter", "merged"), default="adapter", help="default: adapter")
+    added.add_argument(
+        "--task", default="", metavar="NAME", help="of a run of several tasks: the one that is published"
+    )
     added.add_argument("--base-model", default="", metavar="HUB_ID", help="the base model's Hub id for the model card")
     added.add_argument("--token-stdin", action="store_true", help="read the token from standard input")
 
@@ -35,7 +38,7 @@ def add(commands: Commands) -> None:
 def publish(arguments: argparse.Namespace, output: Output) -> int:
     """Queue the upload with the token held in this process, wait for it, and print where it went."""
     from lab.cli.runs import resolve
-    from lab.runs import client
+    from lab.runs import client, publishable
 
     run = resolve(arguments.id)
     parameters = {
@@ -44,7 +47,10 @@ def publish(arguments: argparse.Namespace, output: Output) -> int:
         "private": not arguments.public,
         "what": arguments.what,
         "base_model": arguments.base_model,
+        "task": arguments.task,
     }
+    if found := publishable.problems(parameters):
+        raise found[0] if len(found) == 1 else InputErrors(found)
     job = client.submit_request("publish", parameters, parent=run, secret=_token(arguments))
     view = wait_for(job)
     if view.state != "succeeded":

@@ -78,10 +78,17 @@ def write_spec(target: Path, spec: RunSpec, base: Base) -> None:
     tree = spec.model_dump(mode="json")
     if base.kind == "folder" or spec.model.source not in (base.reference, "demo"):
         tree["model"]["source"] = base.reference or base.name
-    if os.sep in spec.data.source and Path(spec.data.source).expanduser().exists():
-        tree["data"]["source"] = Path(spec.data.source).name
+    for part, name in (("data", "source"), ("method", "adapter"), ("regularisation", "ewc_data"),
+                       ("preparation", "replay_source")):  # fmt: skip
+        tree[part][name] = _nameless(tree[part][name])
+    tree["tasks"]["sources"] = {name: _nameless(source) for name, source in spec.tasks.sources.items()}
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     (target / "spec.yaml").write_text("# The settings of the run, for the Fine-Tuning Lab.\n" + text, encoding="utf-8")
+
+
+def _nameless(source: str) -> str:
+    """The name of a file or folder of this machine without its place; anything else as it is."""
+    return Path(source).name if os.sep in source and Path(source).expanduser().exists() else source
 
 
 def inspect(folder: Path, token: str = "") -> None:

@@ -25,7 +25,10 @@ DEMO_DATA = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card tells; `result`, `summary`, `data`: result.json, review/summary.json, dataset.json."""
+    """What the card tells; `result`, `summary`, `data`: result.json, review/summary.json, dataset.json.
+
+    `tasks`: those that were learned together, one of which this model is for.
+    """
 
     title: str
     repository: str
@@ -40,6 +43,7 @@ class Facts:
     plan: Mapping[str, Any] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    tasks: Sequence[str] = ()
 
 
 def model_card(facts: Facts) -> str:
@@ -103,7 +107,7 @@ def _opening(facts: Facts) -> str:
     else:
         what = f"{base}, {_TRAINED.get(method.name, 'all weights tuned')}"
     made = _MADE[_kind(facts)]
-    return f"{what[0].upper()}{what[1:]}, {made} with the Fine-Tuning Lab.{_gives(facts.head)}"
+    return f"{what[0].upper()}{what[1:]}, {made} with the Fine-Tuning Lab.{_gives(facts.head)}{_beside(facts.tasks)}"
 
 
 _TRAINED = {"frozen": "its last layers tuned", "progressive": "tuned in phases from its last layers down"}
@@ -126,6 +130,10 @@ def _kind(facts: Facts) -> str:
 
 def _gives(head: Head | None) -> str:
     return f" Labels: {', '.join(plain(label) for label in head.labels)}." if head and head.named else ""
+
+
+def _beside(tasks: Sequence[str]) -> str:
+    return f" Learned together with others on one body: {', '.join(map(plain, tasks))}." if tasks else ""
 
 
 def _results(facts: Facts) -> str:

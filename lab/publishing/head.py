@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.errors import InputError, LabError
+from lab.errors import InputError
 from lab.json_io import read_json
-from lab.models import facts_of
-from lab.spec import RunSpec
+from lab.runs.publishable import TASK_FILE
 from lab.text import N_
 
-TASK_FILE = "task.json"
 _CLASSES = {
     "classification": "SequenceClassification",
     "token-classification": "TokenClassification",
@@ -54,36 +52,22 @@ class Head:
         }  # fmt: skip
 
 
-def head_of(final: Path) -> Head | None:
-    """The head of the model in a run's final folder; None for a model that writes.
+def head_of(folder: Path) -> Head | None:
+    """The head of the model in a folder: a run's final one, or that of one of its tasks; None for a model that writes.
 
-    Raises InputError for several tasks, each of which has a model of its own.
+    Raises InputError for the folder that holds those of several tasks.
     """
-    told = read_json(final / TASK_FILE)
+    told = read_json(folder / TASK_FILE)
     if told is None:
         return None
+    if name := told.get("name"):
+        return Head(told["kinds"][name], tuple(told["labels"][name] or ()))
     if told.get("task") not in _CLASSES:
         raise InputError(
             N_("A run of several tasks left one whole model for each, and a repository holds one."),
-            where="run",
-            next=N_("Upload the folder of the task that you want: {folder}."),
-            folder=", ".join(f"final/{name}" for name in told.get("kinds") or {}),
+            where="task",
+            allowed=N_("Allowed: {tasks}."),
+            next=N_("Say which one."),
+            tasks=", ".join(told.get("kinds") or {}),
         )
     return Head(told["task"], tuple(told.get("labels") or ()))
-
-
-def check_adapter(head: Head | None, spec: RunSpec) -> None:
-    """Refuse an adapter whose base transformers and peft would load with a body that was never trained."""
-    if head is None or head.task != "extractive-qa":
-        return
-    try:
-        family = facts_of(spec.model.source).family
-    except LabError:
-        return  # the base has gone; whoever publishes the adapter names another place for it
-    if family == "llama":  # LlamaForQuestionAnswering names its body otherwise than the files of the base do
-        raise InputError(
-            N_("transformers does not load the body of this base for questions, so others could not use the adapter."),
-            where="what",
-            allowed=N_("Allowed: merged."),
-            next=N_("Publish the whole model."),
-        )

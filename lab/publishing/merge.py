@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.publishing.head import TASK_FILE, Head, head_of
+from lab.publishing.head import Head, head_of
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
+from lab.runs.publishable import TASK_FILE
 from lab.spec import RunSpec
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lab.data.templates import free_prompt
 from lab.data.tokenizer import frame_of, load_tokenizer
-from lab.errors import InputError, LabError, NotFoundError
-from lab.json_io import read_json
+from lab.errors import InputError, InputErrors, LabError
+from lab.json_io import read_json, write_json
 from lab.publishing import bundle
 from lab.publishing.base import Base, base_of
 from lab.publishing.card import Facts, model_card
-from lab.publishing.head import check_adapter, head_of
+from lab.publishing.head import Head, head_of
 from lab.publishing.hub import Hub
 from lab.publishing.merge import merged_model
 from lab.publishing.names import full_name
 from lab.publishing.usage import Prompt
+from lab.runs import publishable
 from lab.runs.base import check_base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
@@ -36,7 +37,8 @@ STOPPED = {"ended": "stopped"}
 class Request:
     """The parameters of a publication, as request.json has them.
 
-    `what` is adapter (a fully tuned model goes as it is) or merged. `base_model` is the Hub id of the model
+    `what` is adapter (a fully tuned model goes as it is) or merged. `task` names the model of a run of several tasks,
+    which is whole. `base_model` is the Hub id of the model
     that the adapter is loaded onto, empty for the one that the run names. `licence` goes into the card; empty
     leaves it open.
     """
@@ -47,6 +49,7 @@ class Request:
     what: str = "adapter"
     base_model: str = ""
     licence: str = ""
+    task: str = ""
 
     @classmethod
     def of(cls, parameters: dict[str, Any]) -> Request:
@@ -85,9 +88,8 @@ def publish(
     shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was killed
     try:
         with events.phase("check"):
-            source = _finished(request.run)
+            source = _checked(directory.parameters | {"run": request.run, "what": request.what})
             base = base_of(source.spec.model.source, source.spec.model.revision, asked=request.base_model)
-            _check_head(source, request)
             _check_unchanged(source, request)
             hub = Hub(token)
             repository = _allowed(hub, request)
@@ -114,24 +116,12 @@ def publish(
     }
 
 
-def _finished(run_id: str) -> RunDirectory:
-    source = RunDirectory.of(run_id)
-    result = source.result or {}
-    if result.get("ended") not in ("finished", "short") or not source.final_path.is_dir():
-        raise NotFoundError(
-            N_("Run {run} has no finished model."),
-            where="run",
-            next=N_("Wait for its end, or resume it."),
-            run=run_id,
-        )
-    return source
-
-
-def _check_head(source: RunDirectory, request: Request) -> None:
-    """Refuse what nobody could load: several models at once, an adapter for a body that is not loaded."""
-    head = head_of(source.final_path)
-    if request.what == "adapter" and (source.final_path / "adapter_config.json").is_file():
-        check_adapter(head, source.spec)
+def _checked(parameters: dict[str, Any]) -> RunDirectory:
+    """The run, once all that its files tell against the publication is ruled out; asked before the queue, too."""
+    found = publishable.problems(parameters)
+    if found:
+        raise found[0] if len(found) == 1 else InputErrors(found)
+    return publishable.finished(str(parameters["run"]))
 
 
 def _check_unchanged(source: RunDirectory, request: Request) -> None:
@@ -198,29 +188,50 @@ def _check_visibility(hub: Hub, repository: str, *, asked: bool, found: bool) ->
 def _make_bundle(folder: Path, source: RunDirectory, base: Base, request: Request, repository: str, token: str) -> None:
     adapter = (source.final_path / "adapter_config.json").is_file()
     merged = adapter and request.what == "merged"
+    weights = publishable.folder_of(source, request.task)
+    head = head_of(weights)
     if merged:
-        with merged_model(source.path, folder.with_name("merged")) as weights:
-            bundle.fill(weights, folder, base)
+        with merged_model(source.path, folder.with_name("merged")) as whole:
+            bundle.fill(whole, folder, base)
     else:
-        bundle.fill(source.final_path, folder, base)
+        bundle.fill(weights, folder, base)
+    if request.task and head is not None:
+        (folder / publishable.TASK_FILE).unlink()  # a link to the run's own, which tells of all of its tasks
+        write_json(folder / publishable.TASK_FILE, {"task": head.task, "labels": list(head.labels)})
     bundle.write_spec(folder, source.spec, base)
-    facts = Facts(
-        title=source.spec.name or repository.split("/")[1],
-        repository=repository,
-        base=base,
-        spec=source.spec,
-        adapter=adapter and not merged,
-        merged=merged,
-        prompt=_prompt(source),
-        head=head_of(source.final_path),
-        licence=request.licence,
-        result=source.result or {},
-        plan=source.plan,
-        summary=read_json(source.review_path / "summary.json") or {},
-        data=_data(source),
-    )
+    facts = _facts(source, request, head, base)
+    title = source.spec.name or repository.split("/")[1]
+    made = merged or (facts.merged and not adapter)
+    facts = replace(facts, title=title, repository=repository, adapter=adapter and not merged, merged=made)
     (folder / "README.md").write_text(model_card(facts), encoding="utf-8")
     bundle.inspect(folder, token)
+
+
+def _facts(source: RunDirectory, request: Request, head: Head | None, base: Base) -> Facts:
+    """What the card tells of the run, or of the one of its tasks that is published."""
+    summary, data = read_json(source.review_path / "summary.json") or {}, _data(source)
+    result = source.result or {}
+    tasks = publishable.tasks_of(source.id)
+    if request.task:
+        held_out = {which: told["tasks"][request.task] for which, told in (summary.get("held_out") or {}).items()}
+        data = data["tasks"][request.task] if "tasks" in data else {}
+        summary, result = summary | {"held_out": held_out}, result | {"final": {}}
+    return Facts(
+        title="",
+        repository="",
+        base=base,
+        spec=source.spec,
+        adapter=False,
+        merged=bool(tasks) and source.spec.method.adapts,
+        prompt=None if tasks else _prompt(source),
+        head=head,
+        licence=request.licence,
+        result=result,
+        plan=source.plan,
+        summary=summary,
+        data=data,
+        tasks=tasks,
+    )
 
 
 def _tell(events: EventWriter, base: Base, request: Request, folder: Path) -> None:

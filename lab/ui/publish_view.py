@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from lab.errors import LabError, from_dict
-from lab.runs import child
+from lab.runs import child, publishable
 from lab.runs.store import RunRow
 from lab.runs.view import RunView, read_run
 from lab.ui import actions, words
@@ -49,7 +49,8 @@ def repository_form(view: RunView) -> dict[str, Any]:
     )
     public = st.toggle(_("Everybody may see it"), key="publish-public", help=_("Off: only you and your organisation."))
     adapter = bool((view.result or {}).get("adapter", True))
-    options = ["adapter", "merged"] if adapter else ["merged"]
+    options = publishable.ways(view.run) if adapter else ["merged"]
+    task = _task_choice(publishable.tasks_of(view.run))
     what = st.segmented_control(
         _("What is published"),
         options,
@@ -76,7 +77,15 @@ def repository_form(view: RunView) -> dict[str, Any]:
         "private": not public,
         "what": what,
         "base_model": base.strip(),
+        "task": task,
     }
+
+
+def _task_choice(tasks: Sequence[str]) -> str:
+    """Which of several tasks: each has a model of its own, and a repository holds one."""
+    if not tasks:
+        return ""
+    return str(st.segmented_control(_("Task"), tasks, default=tasks[0], required=True, key="publish-task"))
 
 
 def token_form() -> None:
@@ -181,7 +190,7 @@ def what_will_be_published(view: RunView, request: dict[str, Any]) -> None:
                 ],
                 width=100,
             )
-        folder = view.directory.final_path
+        folder = publishable.folder_of(view.directory, request["task"])
         if request["what"] == "merged" and (folder / "merged").is_dir():
             folder = folder / "merged"
         files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []

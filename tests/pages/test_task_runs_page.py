@@ -65,6 +65,9 @@ def test_several_tasks_show_each_its_own_scores(bert: Path, monkeypatch: pytest.
     run = finished(with_overrides(spec, {"tasks.sources": sources, "tasks.kinds": kinds}), monkeypatch)
     shown = text_of(open_page("review", run=run))
     assert "mood" in shown and "city" in shown and "Exact match" in shown
+    publish = open_page("publish", run=run)
+    assert list(publish.button_group(key="publish-task").options) == ["city", "mood"]
+    assert "model.safetensors" in list(publish.dataframe[0].value["file"])
     assert "Accuracy" in text_of(open_page("runs", run=run))
 
 

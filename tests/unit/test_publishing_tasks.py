@@ -16,13 +16,14 @@ import yaml
 from hub_server import Hub
 from publishing_hub import ALICE, BASE, accounts_hub, in_fresh_process, publish, refusal, upload_base
 
-from lab.errors import InputError
+from lab.cli import main
 from lab.publishing.base import Base
-from lab.publishing.head import Head, check_adapter, head_of
+from lab.publishing.head import Head, head_of
 from lab.publishing.usage import Prompt, usage
+from lab.runs import publishable
 from lab.runs.directory import RunDirectory
 from lab.runs.home import new_id, runs_folder
-from lab.spec import RunSpec, build, with_overrides
+from lab.spec import RunSpec, with_overrides
 
 QUICK: dict[str, Any] = {
     "schedule__max_steps": 4,
@@ -148,22 +149,69 @@ def test_a_model_with_a_head_is_published_and_the_code_of_its_card_loads_it(
         float(said[0][0])
 
 
-def test_several_tasks_are_refused_with_the_folders_that_hold_their_models(hub: Hub, bert: Path) -> None:
-    sources = {kind: tasks.prepared(ROWS[kind](40), kind, 8) for kind in ("classification", "token-classification")}
-    sources = {"mood": sources["classification"], "names": sources["token-classification"]}
+def several(bert: Path, method: str, folder: Path) -> RunDirectory:
+    """A run of two tasks, one of them from a file."""
+    mood = folder / "mood.jsonl"
+    mood.write_text("".join(json.dumps(row) + "\n" for row in ROWS["classification"](40)))
+    sources = {"mood": str(mood), "names": tasks.prepared(ROWS["token-classification"](40), "token-classification", 8)}
     kinds = {"mood": "classification", "names": "token-classification"}
-    spec = runs.make_spec(bert, Path("demo"), **QUICK | {"task": "multi-task", "method__name": "full"})
-    run = trained(with_overrides(spec, {"tasks.sources": sources, "tasks.kinds": kinds}))
-    assert "final/mood, final/names" in refusal(publish(run.id))
-    assert "alice/manual" not in hub.repos
+    spec = runs.make_spec(bert, Path("demo"), **QUICK | {"task": "multi-task", "method__name": method})
+    return trained(with_overrides(spec, {"tasks.sources": sources, "tasks.kinds": kinds}))
 
 
-def test_an_adapter_for_questions_on_a_base_that_transformers_would_not_load_is_refused(tiny_llama: Path) -> None:
-    spec = build({"task": "extractive-qa", "model": {"source": str(tiny_llama)}, "data": {"source": "rows.jsonl"}})
-    with pytest.raises(InputError, match="does not load the body"):
-        check_adapter(Head("extractive-qa", ()), spec)
-    check_adapter(Head("classification", ("a", "b")), spec)
-    check_adapter(None, spec)
+def test_a_run_of_several_tasks_publishes_the_one_that_is_named(
+    hub: Hub, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_base(hub, bert, tmp_path)
+    run = several(bert, "lora", tmp_path)
+    assert publishable.tasks_of(run.id) == ["mood", "names"]
+    (problem,) = publishable.problems({"run": run.id})
+    assert problem.where == "task" and "mood, names" in problem.as_dict()["allowed"]
+    assert "mood, names" in refusal(publish(run.id)) and "alice/manual" not in hub.repos
+
+    job = publish(run.id, task="mood", base_model=BASE)
+    assert job.error(1) is None, job.log_text()
+    repo = hub.repos["alice/manual"]
+    assert json.loads(repo.files["task.json"].data) == {"task": "classification", "labels": ["bad", "good"]}
+    assert json.loads((run.final_path / "mood" / "task.json").read_text())["name"] == "mood"  # the run's own stays
+    card = repo.files["README.md"].data.decode()
+    about = yaml.safe_load(card.split("---\n")[1])
+    assert about["pipeline_tag"] == "text-classification" and about["base_model_relation"] == "merge"
+    assert "Learned together with others on one body: mood, names." in card and "| accuracy | " in card
+    assert yaml.safe_load(repo.files["spec.yaml"].data)["tasks"]["sources"]["mood"] == "mood.jsonl"
+
+    monkeypatch.setenv("HF_TOKEN", ALICE)
+    final = str(run.final_path / "mood")
+    told = in_fresh_process(
+        tmp_path, AS_THE_CARD_SAYS, "alice/manual", str(bert), final, "SequenceClassification", "{}"
+    ).splitlines()
+    assert json.loads(told[-1])["difference"] < 1e-5 and told[0].split()[0] in ("bad", "good")
+
+
+def test_the_command_refuses_before_it_asks_for_a_token(
+    tiny_llama: Path, bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(tiny_llama, "extractive-qa", "lora")
+    assert publishable.ways(run.id) == ["merged"]
+    assert main(["runs", "reindex"]) == 0
+    capsys.readouterr()
+    assert main(["publish", run.id, "--repository", "manual", "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["where"] == "what" and "merged" in error["allowed"]
+    assert publishable.problems({"run": run.id, "what": "merged"}) == []
+    other = run_of(bert, "extractive-qa", "lora")
+    assert publishable.ways(other.id) == ["adapter", "merged"]
+    (problem,) = publishable.problems({"run": other.id, "task": "mood"})
+    assert problem.where == "task"
+
+
+def test_a_learned_prompt_has_no_merged_model_to_publish(tiny_llama: Path, tmp_path: Path) -> None:
+    data = runs.write_questions(tmp_path / "questions.jsonl")
+    spec = runs.make_spec(tiny_llama, data, method__name="prompt-tuning", schedule__max_steps=1)
+    run = trained(spec)
+    assert publishable.ways(run.id) == ["adapter"]
+    (problem,) = publishable.problems({"run": run.id, "what": "merged"})
+    assert problem.where == "what" and "adapter" in problem.as_dict()["allowed"]
 
 
 @pytest.mark.parametrize("adapter", [True, False])

@@ -10,10 +10,9 @@ from lab.errors import InputError
 from lab.json_io import read_json
 from lab.runs.directory import RunDirectory
 from lab.runs.home import is_id
+from lab.runs.publishable import TASK_FILE
 from lab.spec import RunSpec
 from lab.text import N_
-
-TASK_FILE = "task.json"  # beside an adapter with a head: its task and labels
 
 
 def check_form(rows: Sequence[Row], method: str) -> None:
