@@ -107,7 +107,7 @@ def needed_gib(
     bf16 = machine.precision == "bf16"
     load = load_of(spec, length=spec.data.max_length, device=machine.device, bf16=bf16)
     if tokens:
-        load = replace(load, batch=max(1, -(-tokens // load.length)))
+        load = replace(load, batch=max(1, -(-tokens // (load.length * load.answers))))
     if checkpointing is not None:
         load = replace(load, checkpointing=checkpointing)
     if dequantised:

@@ -24,10 +24,11 @@ from lab.text import N_
 from lab.training import build, comparison, libraries, machine, result, seal, troubles
 from lab.training.best import Best
 from lab.training.callbacks import Helm, Pulse, Sealer
-from lab.training.choices import Choices
+from lab.training.choices import Choices, planned_gib
 from lab.training.generate import BATCH
 from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
+from lab.training.memory_watch import MemoryWatch
 from lab.training.methods.methods import Methods
 from lab.training.steps import Course, course
 from lab.training.tasks import TaskPlan, plan_for
@@ -155,7 +156,8 @@ class Session:
         self.trainer = pulse.trainer = helm.trainer = self.plan.trainer(self.model, *parts)
         methods.attach(self.trainer, found[0] if found else None)
         self.trained = True
-        self.attention, self.choices = self.trainer.attention_name, getattr(self.trainer, "choices", None)
+        self.attention, self.choices = self.trainer.attention_name, self.trainer.choices
+        self._watch_memory()
         self.trainable = build.parameters(self.trainer.model)
         self._resume(found, context, pulse)
         self.step = self.weights_step = self.trainer.state.global_step
@@ -163,6 +165,13 @@ class Session:
         if helm.stopped:
             raise Interrupted
         self._take_best()
+
+    def _watch_memory(self) -> None:
+        """Let the memory that is measured stand beside the planned one soon."""
+        if self.choices is not None:
+            known = with_overrides(self.spec, {"data.examples": len(self.examples)})
+            planned = planned_gib(known, self.machine, self.choices)
+            self.trainer.add_callback(MemoryWatch(self.events, self.machine.device, planned))
 
     def ask_tuned(self) -> None:
         """Loss and answers of the tuned model, which from here on is exactly what will be saved."""

@@ -18,10 +18,9 @@ from lab.runs.stopping import StopFlag
 from lab.spec import RunSpec
 from lab.text import N_
 from lab.training import build, probe, save
-from lab.training.choices import Choices, choose, planned_gib
+from lab.training.choices import Choices, choose
 from lab.training.evaluate import Evaluator
 from lab.training.measure import Pace
-from lab.training.memory_watch import MemoryWatch
 from lab.training.methods.adapters import adapt, lora_config, prompt_config
 from lab.training.steps import Course
 from lab.training.tasks.adapters import loaded_adapter
@@ -79,7 +78,6 @@ class CausalPlan(TaskPlan):
         self, model: PreTrainedModel, course: Course, pace: Pace, checkpoints: Path, callbacks: list[TrainerCallback]
     ) -> LabTrainer:
         spec, choices = self.spec, choose(self.spec, self.machine)
-        planned = planned_gib(spec, self.machine, choices)
         return LabTrainer(
             model,
             arguments(spec, course, self.machine, checkpoints),
@@ -88,7 +86,7 @@ class CausalPlan(TaskPlan):
             self.machine,
             pace,
             adapt=None if spec.method.whole or isinstance(model, PeftModel) else self.adapted,
-            callbacks=[*callbacks, MemoryWatch(self.events, self.machine.device, planned)],
+            callbacks=callbacks,
             max_length=spec.data.max_length,
             choices=choices,
         )

@@ -1,0 +1,69 @@
+"""After ten steps of every task, what the training really takes stands beside what was planned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import task_runs as tasks
+import training_runs as runs
+
+from lab.spec import with_overrides
+
+QUICK: dict[str, Any] = {
+    "schedule__max_steps": 10, "schedule__per_device_batch": 2, "schedule__accumulation": 1, "tasks__stride": 8,
+    "evaluation__every_steps": 10, "evaluation__samples": 0, "evaluation__review_prompts": 0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tasks.build_tiny_bert(tmp_path_factory.mktemp("bert"))
+
+
+def pairs() -> list[dict[str, Any]]:
+    return [{"prompt": f"p{i}", "chosen": f"one {i}", "rejected": f"two {i}"} for i in range(24)]
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "classification": {"task": "classification"},
+    "frozen classification": {"task": "classification", "method__name": "frozen"},
+    "token-classification": {"task": "token-classification", "method__name": "full"},
+    "extractive-qa": {"task": "extractive-qa"},
+    "multi-task": {"task": "multi-task"},
+    "dpo": {"task": "preference"},
+    "kto": {"task": "preference", "preference__method": "kto"},
+    "reward": {"task": "preference", "preference__method": "reward"},
+    "causal-lm": {},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_measured_memory_stands_beside_the_planned_one(
+    tiny_llama: Path, bert: Path, tmp_path: Path, name: str
+) -> None:
+    changes = QUICK | CASES[name]
+    task = changes.get("task", "causal-lm")
+    rows = {
+        "classification": tasks.classification_rows,
+        "token-classification": tasks.entity_rows,
+        "extractive-qa": tasks.question_rows,
+    }
+    if task == "preference":
+        spec = runs.make_spec(tiny_llama, Path(tasks.prepared(pairs(), "preference", 4)), **changes)
+    elif task == "causal-lm":
+        spec = runs.make_spec(tiny_llama, runs.write_questions(tmp_path / "questions.jsonl"), **changes)
+    elif task == "multi-task":
+        kinds = {"mood": "classification", "names": "token-classification"}
+        sources = {one: tasks.prepared(rows[kind](24), kind, 4) for one, kind in kinds.items()}
+        spec = runs.make_spec(bert, Path("demo"), **changes)
+        spec = with_overrides(spec, {"tasks.sources": sources, "tasks.kinds": kinds})
+    else:
+        spec = runs.make_spec(bert, Path(tasks.prepared(rows[task](24), task, 4)), **changes)
+    run = runs.make_run(tmp_path / "run", spec)
+    result = runs.train(run)
+    (note,) = [event for event in runs.events(run, "note") if "Memory after ten steps" in event["template"]]
+    (planned,) = runs.series(run, "memory_planned_gib").values()
+    assert note["values"]["planned"] == pytest.approx(planned, abs=0.001)
+    assert runs.series(run, "memory_peak_gib")[10] <= result["peak_memory_gib"] + 0.001
