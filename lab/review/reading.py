@@ -26,7 +26,8 @@ RATES = {
 class Answer:
     """What one model said; `rouge_l` is the F1 with the reference, `loss` is the reference's, in nats.
 
-    Of a model with labels, `exact` tells whether the label is the right one, `confidence` the share that it gave it.
+    Of a model with labels, `exact` tells whether the label is the right one, `confidence` the share that it gave it; of
+    one that scores answers, `margin` is how far it puts the better answer above the other.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Answer:
     form: bool | None = None
     exact: bool | None = None
     confidence: float | None = None
+    margin: float | None = None
 
     @property
     def right(self) -> bool | None:
@@ -124,16 +126,6 @@ class Comparison:
         """Whether the tuned model has answered."""
         return any(pair.tuned is not None for pair in self.pairs)
 
-    @property
-    def gained(self) -> int:
-        """Prompts that only the tuned model answers rightly."""
-        return sum(1 for pair in self.pairs if _right(pair.tuned) and _right(pair.base) is False)
-
-    @property
-    def lost(self) -> int:
-        """Prompts that only the base model answers rightly."""
-        return sum(1 for pair in self.pairs if _right(pair.base) and _right(pair.tuned) is False)
-
 
 def read_comparison(directory: Path) -> Comparison:
     """The comparison in run directory `directory`; pairs without a tuned answer while the run goes on.
@@ -209,7 +201,13 @@ def _answer(record: dict[str, Any] | None) -> Answer | None:
         form=None if form is None else bool(form),
         exact=bool(record["right"]) if isinstance(record.get("right"), bool) else None,
         confidence=_finite(record.get("confidence")),
+        margin=_margin(record),
     )
+
+
+def _margin(record: dict[str, Any]) -> float | None:
+    better, worse = _finite(record.get("reward_chosen")), _finite(record.get("reward_rejected"))
+    return None if better is None or worse is None else better - worse
 
 
 def _scores(summary: dict[str, Any] | None, records: dict[int, dict[str, Any]]) -> Scores:
@@ -236,10 +234,6 @@ def _counted(answers: list[Answer]) -> dict[str, Rate]:
         "answer_rate": [answer.right for answer in answers if answer.right is not None],
     }
     return {name: Rate(name, sum(map(bool, values)), len(values)) for name, values in marks.items() if values}
-
-
-def _right(answer: Answer | None) -> bool | None:
-    return None if answer is None else answer.right
 
 
 def _finite(value: object) -> float | None:

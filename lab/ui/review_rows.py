@@ -73,23 +73,27 @@ def _page_of(found: Sequence[Pair], size: int) -> Sequence[Pair]:
 
 def label_table(pairs: Sequence[Pair], right: str) -> str:
     """Rows with labels as our own HTML: what was read, what is right (headed `right`), and what each model said."""
-    names = (right, _("Base"), _("Tuned"))
+    scored = any(answer.margin is not None for pair in pairs for answer in (pair.base, pair.tuned) if answer)
+    names = (*([] if scored else [right]), _("Base"), _("Tuned"))
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     lines = [f"<thead><tr><td></td>{heads}</tr></thead><tbody>"]
     for pair in pairs:
-        cells = (f"<span>{_escaped(pair.reference)}</span>", _label(pair.base), _label(pair.tuned))
-        named = zip(names, cells, strict=True)
+        reference = [] if scored else [f"<span>{_escaped(pair.reference)}</span>"]
+        named = zip(names, (*reference, _label(pair.base), _label(pair.tuned)), strict=True)
         drawn = "".join(f'<td data-of="{html.escape(name)}">{cell}</td>' for name, cell in named)
-        lines.append(f"<tr><th>{_what_was_read(pair)}</th>{drawn}</tr>")
+        folded = _folded(_("the better answer"), pair.reference) if scored else ""
+        lines.append(f"<tr><th>{_what_was_read(pair)}{folded}</th>{drawn}</tr>")
     return f'<table class="lab-compare lab-even lab-labels">{"".join(lines)}</tbody></table>'
 
 
 def _what_was_read(pair: Pair) -> str:
     task = f"<small>{html.escape(pair.task)}</small>" if pair.task else ""
-    if not pair.context:
-        return html.escape(pair.prompt) + task
-    passage = f"<details><summary>{html.escape(_('the passage'))}</summary>{html.escape(pair.context)}</details>"
-    return html.escape(pair.prompt) + task + passage
+    return html.escape(pair.prompt) + task + _folded(_("the passage"), pair.context)
+
+
+def _folded(name: str, text: str) -> str:
+    """A long text behind its name; nothing for an empty one."""
+    return f"<details><summary>{html.escape(name)}</summary>{html.escape(text)}</details>" if text else ""
 
 
 def _label(answer: Answer | None) -> str:
@@ -98,8 +102,12 @@ def _label(answer: Answer | None) -> str:
     words = _("right") if answer.right else _("not right")
     mark, css = ("✓", "lab-right") if answer.right else ("✗", "lab-wrong")
     sign = f'<span class="{css}" role="img" aria-label="{html.escape(words)}">{mark}</span>'
-    sure = _("confidence {share}", share=share(answer.confidence)) if answer.confidence is not None else ""
-    return f"<span>{sign} {_escaped(answer.text)}</span>" + (f"<small>{html.escape(sure)}</small>" if sure else "")
+    said = _escaped(answer.text)
+    note = _("confidence {share}", share=share(answer.confidence)) if answer.confidence is not None else ""
+    if answer.margin is not None:
+        said = ("+" if answer.margin >= 0 else "−") + number(abs(answer.margin), 3)
+        note = _("better answer above the other") if answer.margin >= 0 else _("better answer below the other")
+    return f"<span>{sign} {said}</span>" + (f"<small>{html.escape(note)}</small>" if note else "")
 
 
 def _escaped(text: str) -> str:

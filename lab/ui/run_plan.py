@@ -45,21 +45,18 @@ def compared(view: RunView) -> list[Compared]:
     speed = (result.get("throughput") or {}).get("tokens_per_s") or view.progress.get("tokens_per_s")
     planned_time, trained_for = _time_of(view), _trained_for(view)
     each = _tokens_of_a_step(view)
-    rows = [
-        _row(_("Peak memory after ten steps"), memory, after_ten_steps(view), _size),
-        _row(_("Peak memory"), memory, peak, _size),
-        _row(_("Time of the training"), planned_time, trained_for, duration),
-        _row(_("Tokens per second"), plan.get("tokens_per_s"), speed, number),
-        _row(_("Tokens per step"), plan.get("tokens_per_step"), each, number),
-        _row(_("Examples"), plan.get("examples"), result.get("examples"), number),
-        _row(_("Packs"), plan.get("packs"), (result.get("packing") or {}).get("packs"), number),
-        _row(
-            _("Trained parameters"),
-            (plan.get("trainable") or {}).get("parameters"),
-            (result.get("trainable") or {}).get("parameters"),
-            number,
-        ),
+    missing = _("not measured") if view.ended else _("not measured yet")
+    trainable = [(one.get("trainable") or {}).get("parameters") for one in (plan, result)]
+    numbers: list[tuple[str, float | None, float | None, Callable[..., str]]] = [
+        (_("Peak memory after ten steps"), memory, after_ten_steps(view), _size),
+        (_("Peak memory"), memory, peak, _size),
+        (_("Time of the training"), planned_time, trained_for, duration),
+        (_("Tokens per second"), plan.get("tokens_per_s"), speed, number),
+        (_("Tokens per step"), plan.get("tokens_per_step"), each, number),
+        (_("Examples"), plan.get("examples"), result.get("examples"), number),
+        (_("Trained parameters"), trainable[0], trainable[1], number),
     ]
+    rows = [_row(*entry, missing) for entry in numbers]
     return [row for row in rows if row is not None]
 
 
@@ -69,11 +66,13 @@ def after_ten_steps(view: RunView) -> float | None:
     return next((value for step, value in points if step >= FEW_STEPS and value is not None), None)
 
 
-def _row(label: str, planned: float | None, measured: float | None, write: Callable[..., str]) -> Compared | None:
+def _row(
+    label: str, planned: float | None, measured: float | None, write: Callable[..., str], missing: str
+) -> Compared | None:
     """A row of the table; None where neither number is known."""
     if planned is None and measured is None:
         return None
-    said = _("not measured yet") if measured is None else write(measured)
+    said = missing if measured is None else write(measured)
     ratio = measured / planned if planned and measured is not None else None
     return Compared(label, write(planned), said, ratio)
 

@@ -90,8 +90,10 @@ def outcome(view: RunView) -> None:
 
 def samples_panel(view: RunView) -> None:
     """One held-out prompt and what the model answered to it at each evaluation."""
+    spec = view.spec
+    scores_only = spec is not None and spec.task == "preference" and spec.preference.method == "reward"
     st.subheader(
-        _("What it says"),
+        _("Which answer it prefers") if scores_only else _("What it says"),
         anchor=False,
         help=_("A held-out prompt, answered again at each evaluation; never trained on."),
     )

@@ -84,7 +84,6 @@ def test_pairs_hold_both_answers_and_the_rates_are_counted_from_them(comparison:
     rate = comparison.tuned.rates["answer_rate"]
     assert (rate.successes, rate.count) == (2, 3)
     assert rate.interval[0] < rate.share < rate.interval[1]
-    assert (comparison.gained, comparison.lost) == (2, 1)
 
 
 def test_loss_before_and_after_with_its_relative_fall(comparison: Comparison) -> None:
@@ -167,3 +166,20 @@ def test_markdown_keeps_model_text_inside_its_fences(tmp_path: Path) -> None:
     assert f"{fence}text\n{hostile}\n{fence}\n" in text
     assert text.startswith("# My run again b\n")
     assert "| held-out loss | 3.08 | 0.44 |" in text
+
+
+def test_labels_know_their_confidence_and_the_surest_mistakes_come_first(tmp_path: Path) -> None:
+    told = [(True, 0.9), (False, 0.6), (False, 0.8)]
+    tuned = [
+        {**record(i, "bad", None), "right": right, "confidence": sure, "task": "mood"}
+        for i, (right, sure) in enumerate(told)
+    ]
+    write_review(tmp_path, [], tuned)
+    comparison = read_comparison(tmp_path)
+    assert comparison.of_labels
+    shown = arrange(comparison.pairs, order="sure-mistakes")
+    assert [pair.index for pair in shown] == [2, 1, 0]
+    assert arrange(comparison.pairs, task="spam") == []
+    assert "not right" in as_markdown(comparison) and "ends by itself" not in as_markdown(comparison)
+    row = json.loads(as_jsonl(comparison).splitlines()[2])
+    assert (row["tuned_right"], row["tuned_confidence"], row["task"]) == (False, 0.8, "mood")
