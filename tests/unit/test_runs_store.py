@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,20 @@ def test_a_data_base_of_a_later_version_is_refused_and_left_alone() -> None:
     with pytest.raises(LabError, match="newer version"):
         store.runs()
     assert store.path.read_bytes() == before
+
+
+def test_a_data_base_of_the_version_before_takes_word_of_a_likely_run(lab_home: Path) -> None:
+    lab_home.mkdir()
+    store = Store()
+    store.insert("01ARZ3NDEKTSV4RRFFQ69G5FAV", "train")
+    with sqlite3.connect(store.path) as db:  # as the version before left it
+        db.execute("drop table likely")
+        db.execute("pragma user_version = 1")
+    store.expect({"threads": 1})
+    store.expect({"threads": 2})
+    assert store.is_busy()
+    told = store.expected()
+    assert told is not None
+    assert told[0] == {"threads": 2}
+    assert store.expected() is None
+    assert [row.id for row in store.runs()] == ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]
