@@ -27,9 +27,7 @@ def as_lab_error(error: BaseException, folder: Path) -> LabError:
     if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
         return LabError(
             N_("There was not enough memory: {what}."),
-            next=N_(
-                "Halve the batch per device and double the accumulation: the effective batch stays the same."
-            ),
+            next=N_("Halve the batch per device and double the accumulation: the effective batch stays the same."),
             what=_first_line(text) or type(error).__name__,
         )
     return LabError(

@@ -118,9 +118,7 @@ class Queue:
         if row.state == states.STOPPING:
             self._end(row, classify(ending_of(directory, row.attempt, row.wish)))
         elif _starts_in_vain(directory, row.attempt) >= STARTS:
-            self._end(
-                row, Outcome(states.FAILED, N_("The worker could not be started; supervisor.log tells why."))
-            )
+            self._end(row, Outcome(states.FAILED, N_("The worker could not be started; supervisor.log tells why.")))
         else:
             self.store.move(row, states.QUEUED)
 

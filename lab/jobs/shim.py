@@ -110,9 +110,7 @@ class Shim:
         """
         forwarded = False
         while True:
-            left = (
-                None if self.stop_asked is None else max(0.0, self.stop_asked + grace_s() - time.monotonic())
-            )
+            left = None if self.stop_asked is None else max(0.0, self.stop_asked + grace_s() - time.monotonic())
             ready, _, _ = select.select([handle, self._signalled], [], [], left)
             if handle in ready:
                 return
@@ -135,9 +133,7 @@ def _end_leftovers() -> None:
     """Kill what the worker left behind; as sub-reaper this process is the parent of all of it."""
     while True:
         for child in _children():
-            os.kill(
-                child, signal.SIGKILL
-            )  # an own child that is not reaped: the number cannot be a stranger's
+            os.kill(child, signal.SIGKILL)  # an own child that is not reaped: the number cannot be a stranger's
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
