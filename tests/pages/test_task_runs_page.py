@@ -1,5 +1,6 @@
 """The live screen and the review of runs with labels show their scores, not perplexity."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,19 @@ def test_what_made_a_run_fast_is_told_with_its_reasons(tiny_llama: Path, monkeyp
     assert not rows["Fused kernels"].used and rows["Fused kernels"].why == "needs a GPU"
     shown = opened(run, "Plan and measured")
     assert "What made it fast" in shown and "needs a GPU" in shown
+
+
+def test_what_nobody_could_load_is_not_offered_and_the_page_says_why(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(tasks.prepared(tasks.question_rows(60), "extractive-qa"))
+    quick = QUICK | {"method__name": "lora", "schedule__max_steps": 2}
+    run = finished(runs.make_spec(tiny_llama, data, task="extractive-qa", **quick), monkeypatch)
+    page = open_page("publish", run=run)
+    assert list(page.button_group(key=f"publish-what-{run}").options) == ["the whole model"]
+    assert "does not load the body of this base for questions" in text_of(page)
+    assert page.button(key="publish-start").label == "Enter a token"
+    shutil.rmtree(RunDirectory.of(run).final_path)
+    page = open_page("publish", run=run)
+    assert page.button(key="publish-start").label == "This cannot be published"
+    assert page.button(key="publish-start").disabled and "has no finished model" in text_of(page)
