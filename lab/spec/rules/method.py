@@ -34,12 +34,6 @@ def _quantized(spec: RunSpec) -> Iterator[InputError]:
             next=N_("Choose quantization none, or the method qlora."),
             method=method.name,
         )
-    if spec.task == "multi-task" and bits != "none":
-        yield InputError(
-            N_("Several tasks on one quantized body cannot be saved as models of their own."),
-            where="model.quantization",
-            next=N_("Choose quantization none."),
-        )
 
 
 def _adapter(spec: RunSpec) -> Iterator[InputError]:

@@ -17,7 +17,7 @@ from lab.runs.home import is_id
 from lab.spec import MethodSpec
 from lab.text import N_
 from lab.training.build import base_name, check_names, is_linear
-from lab.training.methods import pissa
+from lab.training.methods import pissa, quantised
 from lab.training.methods.adapters import lora_config
 
 
@@ -105,6 +105,8 @@ def inject_adapter(whole: torch.nn.Module, body: torch.nn.Module, method: Method
         check_names(method.target_modules, names)
         names = {name for name in names if any(f".{name}".endswith(f".{target}") for target in method.target_modules)}
     config = lora_config(method, body, sorted(names))
+    for flag in ("is_loaded_in_4bit", "is_loaded_in_8bit"):  # which PEFT asks the model that it is put into
+        setattr(body, flag, any(getattr(part, flag, False) for part in whole.modules() if part is not body))
     inject_adapter_in_model(config, body)
     for layer in fresh:
         layer.requires_grad_(True)
@@ -114,9 +116,23 @@ def inject_adapter(whole: torch.nn.Module, body: torch.nn.Module, method: Method
 
 
 def merged(body: torch.nn.Module) -> None:
-    """Add what an injected adapter has learned to the weights of the body, in place, and take the adapter out."""
+    """Add what an injected adapter has learned to the weights of the body, in place, and take the adapter out.
+
+    Quantized weights become the plain ones that they stand for first, so that the sum is not rounded to their bits.
+    """
     found = [(name, part) for name, part in body.named_modules() if isinstance(part, LoraLayer)]
     for name, part in found:
-        part.merge()
         above, _, last = name.rpartition(".")
-        setattr(body.get_submodule(above), last, part.get_base_layer())
+        setattr(body.get_submodule(above), last, _merged_layer(part))
+
+
+def _merged_layer(part: LoraLayer) -> torch.nn.Module:
+    base = part.get_base_layer()
+    if type(base).__name__ not in quantised.BITS:
+        part.merge()
+        return base
+    plain = quantised.plain_layer(base, torch.float32, base.weight.device)
+    delta = part.get_delta_weight("default")
+    with torch.no_grad():
+        plain.weight += delta if delta.shape == plain.weight.shape else delta.t()
+    return plain

@@ -17,6 +17,7 @@ from lab.spec import RunSpec, with_overrides
 from lab.training import save
 from lab.training.choices import Choices
 from lab.training.measure import Pace
+from lab.training.methods import quantised
 from lab.training.steps import Course
 from lab.training.tasks.adapters import inject_adapter, merged
 from lab.training.tasks.evaluator import TaskEvaluator
@@ -59,8 +60,11 @@ class Shared(torch.nn.Module):
         return self.tasks[task](**batch)
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """Every weight under one name."""
-        return {name: weight.detach().contiguous() for name, weight in self.named_parameters()}
+        """Every weight under one name; of a quantized body, which never changes, only what is trained beside it."""
+        kept = self.named_parameters()
+        if quantised.is_quantised(self):
+            kept = ((name, weight) for name, weight in kept if weight.requires_grad)
+        return {name: weight.detach().contiguous() for name, weight in kept}
 
 
 def body_of(models: Any) -> torch.nn.Module:
@@ -140,6 +144,8 @@ class MultiTaskPlan(TaskPlan):
         labels = {name: part.labels for name, part in self.parts.items()}
         told = {"task": "multi-task", "kinds": self.spec.tasks.kinds, "labels": labels}
         merged(body_of(model.tasks))
+        for one in model.tasks.values():  # layers without an adapter, and what the config says of their bits
+            quantised.dequantise(one, torch.float32, self.machine.device)
         save.save_shared(dict(model.tasks.items()), self.tokenizer, final, told)
 
     @property
@@ -209,8 +215,9 @@ class SharedTrainer(TaskTrainer):
         target = model or self.model
         sealed = load_file(str(Path(resume_from_checkpoint) / WEIGHTS))
         with torch.no_grad():
-            for name, weight in target.named_parameters():
-                weight.copy_(sealed[name])
+            own = dict(target.named_parameters())
+            for name, weight in sealed.items():
+                own[name].copy_(weight)
 
 
 def _of_task(item: Item, task: str) -> Item:
