@@ -188,6 +188,8 @@ def _recipe(facts: Facts) -> str:
     trainable = result.get("trainable") or {}
     if trainable.get("parameters"):
         rows.append(("trained parameters", f"{trainable['parameters']:,} ({trainable.get('share', 0):.2%})"))
+    if packing := result.get("packing"):
+        rows.append(("packing", f"{packing['packs']:,} packs of {packing['length']} tokens; a batch counts packs"))
     effective = facts.plan.get("effective_batch") or schedule.per_device_batch * schedule.accumulation
     rows += [
         ("optimizer steps", result.get("step") or facts.plan.get("steps") or schedule.max_steps),

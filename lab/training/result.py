@@ -42,8 +42,7 @@ def result(session: Session, ended: str) -> dict[str, Any]:
         report |= {"steps": session.course.steps, "examples": len(session.examples)}
         report["data"] = {name: session.data.get(name) for name in DATA}
         if session.plan.packs is not None:
-            planned = session.directory.plan.get("packs")
-            report["packing"] = {"packs": session.plan.items, "planned": planned, "filled": session.plan.filled}
+            report["packing"] = _packing(session)
     if session.trained:
         report["attention"] = session.attention
         if session.choices:
@@ -53,6 +52,13 @@ def result(session: Session, ended: str) -> dict[str, Any]:
     if ended == "short":
         report["prediction"] = prediction(session)
     return plain(report)
+
+
+def _packing(session: Session) -> dict[str, Any]:
+    """The packs of `length` tokens beside what the plan thought, and the share of their tokens that are real."""
+    planned = session.directory.plan.get("packs")
+    length, filled = session.spec.data.max_length, session.plan.filled
+    return {"packs": session.plan.items, "planned": planned, "length": length, "filled": filled}
 
 
 def _start(session: Session) -> dict[str, Any]:

@@ -253,6 +253,8 @@ def test_the_card_says_what_was_measured_and_leaves_out_what_was_not() -> None:
     assert "| answers that end by themselves | 69% | 100% |" in card
     assert "perplexity" not in card
     assert "## Results" not in model_card(facts())
+    packed = model_card(facts(result={"packing": {"packs": 1234, "length": 512}}))
+    assert "1,234 packs of 512 tokens; a batch counts packs" in packed and "packs" not in card
 
 
 def test_the_code_in_the_card_asks_in_the_form_of_the_training(capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,7 @@ def test_steps_warmup_and_epochs_of_a_packed_run_count_packs(
     count = len(pack([len(row.input_ids) for row in rows], spec.data.max_length))
     assert result["examples"] == len(rows) == 54
     assert result["packing"]["packs"] == count < 30
+    assert result["packing"]["length"] == LONG
     assert result["packing"]["planned"] == math.ceil(54 * 30 / LONG)
     real = sum(len(row.input_ids) for row in rows)
     assert result["packing"]["filled"] == pytest.approx(real / (LONG * count))
