@@ -88,7 +88,7 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
   .lab-even td > * { grid-column: 2; }
 }
 .lab-labels tbody th { opacity: 1; }
-.lab-labels thead > tr > :first-child { width: 46%; }
+.lab-labels thead > tr > :first-child { width: 40%; }
 .lab-labels td { white-space: pre-line; }
 .lab-labels details { font-size: .85rem; margin-top: .2rem; font-weight: 400; }
 .lab-right { color: #15803D; }

@@ -48,7 +48,7 @@ def run_table(runs: Sequence[RunRow], *, key: str) -> None:
         column_config={
             "name": st.column_config.TextColumn(_("Run"), width="medium"),
             "state": st.column_config.TextColumn(_("State"), width="small"),
-            "eval_loss": st.column_config.NumberColumn(_("Validation loss"), format="%.3f", width="small"),
+            "eval_loss": st.column_config.NumberColumn(_("Validation loss"), format="%.3f", width=130),
             "progress": st.column_config.ProgressColumn(
                 _("Progress"), format="percent", min_value=0, max_value=1, width="small"
             ),
