@@ -342,3 +342,13 @@ def test_seconds_that_cannot_be_are_said_at_their_field_and_not_used(typed):
     shown = text_of(app)
     assert "Not used: a number from 0.0001 to 100,000 is needed." in shown
     assert before and [line for line in shown.splitlines() if "\\$**" in line] == before
+
+
+def test_a_packed_run_is_planned_in_packs_with_how_their_number_is_found():
+    keep_draft({"data.packing": True, "data.max_length": 256})  # the demo's rows
+    app = open_page("plan")
+    shown = text_of(app) + html_of(app)
+    assert "3,790 examples in 655 packs" in shown
+    assert "examples go into about 655 packs of 256 tokens; a batch counts packs." in shown
+    assert "Packs: what is assumed" in {box.label for box in app.expander}
+    assert "lengths that are estimated from characters" in shown
