@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from lab.errors import InputError
 from lab.json_io import read_json
@@ -131,8 +133,12 @@ def _merged_layer(part: LoraLayer) -> torch.nn.Module:
     if type(base).__name__ not in quantised.BITS:
         part.merge()
         return base
-    plain = quantised.plain_layer(base, torch.float32, base.weight.device)
-    delta = part.get_delta_weight("default")
+    plain: Any = quantised.plain_layer(base, torch.float32, base.weight.device)
+    flipped = isinstance(plain, Conv1D)  # which keeps inputs x outputs
     with torch.no_grad():
-        plain.weight += delta if delta.shape == plain.weight.shape else delta.t()
+        weight = (plain.weight.t() if flipped else plain.weight) + part.get_delta_weight("default")
+        if part.use_dora["default"]:
+            lengths = part.lora_magnitude_vector["default"].weight
+            weight = (lengths / weight.norm(dim=1))[:, None] * weight
+        plain.weight.copy_(weight.t() if flipped else weight)
     return plain
