@@ -11,7 +11,7 @@ import streamlit as st
 
 from lab.ui import bars, charts
 from lab.ui.format import number, share
-from lab.ui.language import _
+from lab.ui.language import _, ngettext
 from lab.ui.theme import colours, stack_colours
 
 MOST_BARS = 30
@@ -22,10 +22,12 @@ def label_bars(counted: Mapping[str, int], *, key: str, unit: str) -> None:
     """How many rows or words (`unit`) have each label, the most frequent first."""
     parts = {label: {unit: count} for label, count in counted.items()}
     total, most = sum(counted.values()), max(counted, key=lambda label: counted[label])
-    alt = _(
+    of_most = share(counted[most] / max(1, total))
+    alt = ngettext(
+        "{count} label; it has {share} of the {unit}.",
         "{count} labels; the most frequent has {share} of the {unit}.",
-        count=number(len(counted)),
-        share=share(counted[most] / max(1, total)),
+        len(counted),
+        share=of_most,
         unit=unit,
     )
     stacked(parts, key=key, alt=alt, x_title=unit, say=alt)

@@ -8,7 +8,8 @@ import streamlit as st
 
 from lab.text import N_
 from lab.ui import data_charts, data_example, data_said
-from lab.ui.language import _
+from lab.ui.format import share
+from lab.ui.language import _, ngettext
 
 KINDS = {
     "instruction": N_("instruction and answer"),
@@ -88,9 +89,16 @@ def missing_roles(kind: str, mapping: dict[str, str]) -> list[str]:
 def labels(report: dict[str, Any]) -> None:
     """How often each label occurs, in the order in which the reader counted them."""
     counted, words = _counted(report.get("labels")), report["kind"] == "token-classification"
-    if counted:
-        st.subheader(_("Labels"), anchor=False)
-        data_charts.label_bars(counted, key="data-labels", unit=_("words") if words else _("rows"))
+    bare = counted.pop("O", 0) if words else 0  # most words; beside them no bar of a label could be seen
+    if not counted:
+        return
+    st.subheader(_("Labels"), anchor=False)
+    data_charts.label_bars(counted, key="data-labels", unit=_("labelled words") if words else _("rows"))
+    if bare:
+        part = share(bare / (bare + sum(counted.values())))
+        st.caption(
+            ngettext("{count} word, {part}, has no label.", "{count} words, {part}, have no label.", bare, part=part)
+        )
 
 
 def _counted(found: Any) -> dict[str, int]:

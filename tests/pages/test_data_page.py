@@ -65,6 +65,13 @@ def test_a_file_in_an_old_encoding_can_be_named():
     assert next(box for box in app.selectbox if box.label == "The rows are").value == "question-answer"
 
 
+def test_words_without_a_label_do_not_hide_those_with_one():
+    app = give("names.conll", "Anna B-person\nlives O\nin O\nOslo B-place\n\n" * 12)
+    shown = text_of(app)
+    assert "2 labels; the most frequent has 50% of the labelled words." in shown
+    assert "24 words, 50%, have no label." in shown
+
+
 def box_of(app, label):
     """The select box with this label."""
     return next(box for box in app.selectbox if box.label == label)
