@@ -11,7 +11,7 @@ from lab.runs.view import RunView, series
 from lab.spec import RunSpec
 from lab.ui import charts, run_plan
 from lab.ui.format import gib
-from lab.ui.language import _
+from lab.ui.language import _, say
 from lab.ui.theme import colours
 
 
@@ -21,7 +21,7 @@ def details(view: RunView) -> None:
         [
             _("Speed and learning rate"),
             _("Plan and measured"),
-            _("Log"),
+            _("Notes and log"),
             _("Settings"),
             _("Checkpoints"),
             _("Data of the charts"),
@@ -37,7 +37,7 @@ def details(view: RunView) -> None:
             run_plan.panel(view)
     if log.open:
         with log:
-            st.code(view.directory.log_text(tail=200) or _("Nothing was printed yet."), language=None, height=320)
+            _log(view)
     if settings.open:
         with settings:
             _settings(view)
@@ -70,6 +70,18 @@ def _curves(view: RunView) -> None:
                 height=130,
                 x_max=view.goal,
             )
+
+
+def _log(view: RunView) -> None:
+    """What the run found worth telling, and what its worker printed."""
+    for note in view.notes:
+        step = note.get("step")
+        st.text((_("Step {step}:", step=step) + " " if step is not None else "") + say(note))
+    printed = view.directory.log_text(tail=200)
+    if printed:
+        st.code(printed, language=None, height=320)
+    else:
+        st.caption(_("Nothing was printed."))
 
 
 def _settings(view: RunView) -> None:

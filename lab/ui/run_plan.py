@@ -31,7 +31,9 @@ def panel(view: RunView) -> None:
         st.caption(_("This run has no plan: nothing was computed before its start."))
     else:
         st.html(_table(compared(view)))
-        st.caption(_("The plan was made before the start. How its numbers come about:"))
+        own = " " + _("After ten steps the run's own plan is meant, for what it really uses.")
+        said = _("The plan was made before the start.") + (own if _planned_by_the_run(view) else "")
+        st.caption(said + " " + _("How its numbers come about:"))
         with st.container(gap="xxsmall"):
             plan_details.derived(view.plan, key="run")
     _speed_used(view)
@@ -48,7 +50,7 @@ def compared(view: RunView) -> list[Compared]:
     missing = _("not measured") if view.ended else _("not measured yet")
     trainable = [(one.get("trainable") or {}).get("parameters") for one in (plan, result)]
     numbers: list[tuple[str, float | None, float | None, Callable[..., str]]] = [
-        (_("Peak memory after ten steps"), memory, after_ten_steps(view), _size),
+        (_("Peak memory after ten steps"), _planned_by_the_run(view) or memory, after_ten_steps(view), _size),
         (_("Peak memory"), memory, peak, _size),
         (_("Time of the training"), planned_time, trained_for, duration),
         (_("Tokens per second"), plan.get("tokens_per_s"), speed, number),
@@ -58,6 +60,12 @@ def compared(view: RunView) -> list[Compared]:
     ]
     rows = [_row(*entry, missing) for entry in numbers]
     return [row for row in rows if row is not None]
+
+
+def _planned_by_the_run(view: RunView) -> float | None:
+    """What the worker itself counted on, in GiB: the plan for what it really uses, and the longest examples."""
+    points = view.series.get("memory_planned_gib") or []
+    return next((value for _step, value in reversed(points) if value is not None), None)
 
 
 def after_ten_steps(view: RunView) -> float | None:

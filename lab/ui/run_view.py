@@ -20,6 +20,8 @@ from lab.ui.language import _, say
 from lab.ui.layout import error_card, facts, said
 from lab.ui.run_list import short_source
 
+MOST_NOTES = 3  # that stand under the numbers of a run
+
 
 def subtitle(view: RunView) -> str:
     """Task, model, method and data in one line; of a run whose settings cannot be read, when it was started."""
@@ -83,9 +85,19 @@ def outcome(view: RunView) -> None:
     for diagnosis in view.diagnoses:
         box = st.error if diagnosis.get("level") == "error" else st.warning
         box(say(diagnosis), icon=":material/insights:")
+    _notes(view)
     result = view.result or {}
     if result.get("ended") == "short":
         _prediction(result)
+
+
+def _notes(view: RunView) -> None:
+    """What the run changed or found by itself; all of it stands with the log."""
+    shown = view.notes[-MOST_NOTES:]
+    if shown:
+        with st.container(gap="xxsmall"):
+            for note in shown:
+                st.caption(":material/info: " + plain(say(note)))
 
 
 def samples_panel(view: RunView) -> None:

@@ -113,6 +113,7 @@ def test_what_made_a_run_fast_is_told_with_its_reasons(tiny_llama: Path, monkeyp
     assert not rows["Fused kernels"].used and rows["Fused kernels"].why == "needs a GPU"
     shown = opened(run, "Plan and measured")
     assert "What made it fast" in shown and "needs a GPU" in shown
+    assert "Notes and log" in [tab.label for tab in open_page("runs", run=run).tabs]
 
 
 def test_what_nobody_could_load_is_not_offered_and_the_page_says_why(
