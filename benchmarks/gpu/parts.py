@@ -96,7 +96,8 @@ def ours() -> list[Job]:
     jobs, switches = [lab(64, "64", "the lab, all off", set=_speed(OFF))], dict(OFF)
     for name, change in STAGES:
         switches |= change
-        jobs.append(lab(64, "64", f"the lab + {name}", set=_speed(switches)))
+        slow = {"warm": 30} if name == "compile" else {}  # compiles for the first shapes
+        jobs.append(lab(64, "64", f"the lab + {name}", set=_speed(switches), **slow))
     jobs.append(lab(64, "64"))
     jobs.append(lab(256, "256", set={"speed.tokens_per_pass": 16_384}))
     for tokens in (4096, 8192, 32_768):
@@ -135,11 +136,11 @@ PARTS = {"recipe001": recipe001, "llamafactory": llamafactory, "unsloth": unslot
 TINY_SHAPES = {"llama-1b": "tiny-llama", "gpt2-large": "tiny-gpt2"}
 
 
-def jobs_of(part: str, shape: str, *, tiny: bool, updates: int) -> list[Job]:
-    """The jobs of a part for a shape, completed by what all have in common."""
+def jobs_of(part: str, shape: str, *, tiny: bool, updates: int, select: str = "") -> list[Job]:
+    """The jobs of a part for a shape, completed by what all have in common; those with `select` in their name."""
     common: Job = {"part": part, "shape": shape, "rank": 16, "data": "alpaca", "rows": 4096, "warm": 10,
                    "longest": 1024 if shape == "gpt2-large" else 2048}  # fmt: skip
-    jobs = [common | job for job in PARTS[part]()]
+    jobs = [common | job for job in PARTS[part]() if select in job["name"]]
     if tiny:
         jobs = [_tiny(job) for job in jobs]
     timed = 4 if part == "memory" and not tiny else updates

@@ -55,6 +55,14 @@ class Session:
         with self.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"session": self.name, "at": stamp, "tiny": self.tiny, **line}) + "\n")
 
+    def done(self) -> set[tuple[Any, ...]]:
+        """What this session has results of, from a call that was cut off."""
+        if not self.results.is_file():
+            return set()
+        mine = [line for line in table.read(self.results) if line["session"] == self.name and "round" in line]
+        keys = ("part", "shape", "name", "group", "round")
+        return {tuple(line[key] for key in keys) for line in mine if "error" not in line}
+
     def run(self, job: Job, program: str = "arm.py") -> dict[str, Any]:
         """One job in a process of its own; what its last line says, or what went wrong."""
         command = [self.pythons.get(job["arm"], sys.executable), str(HERE / program), json.dumps(job)]
@@ -85,7 +93,10 @@ def _has(session: Session, package: str) -> bool:
 
 def run_part(session: Session, part: str, shape: str, options: argparse.Namespace, gemm: float | None) -> None:
     """Every job of a part, in rounds; the order turns round in each second one."""
-    jobs = installed(jobs_of(part, shape, tiny=session.tiny, updates=options.updates), session)
+    chosen = jobs_of(part, shape, tiny=session.tiny, updates=options.updates, select=options.select)
+    jobs = installed(chosen, session)
+    if not jobs:
+        return
     wanted = sorted({(job["data"], job["rows"]) for job in jobs})
     first = jobs[0]
     where = {name: first[name] for name in ("shape", "longest")} | {"models": options.models, "data": wanted}
@@ -93,8 +104,11 @@ def run_part(session: Session, part: str, shape: str, options: argparse.Namespac
     for job in jobs:
         if "error" not in made:
             job |= {"model": made["model"], "rows_file": made["rows_files"][job["data"]]}
-    for number in range(options.repeats):
+    done = session.done()
+    for number in range(1 if part == "memory" else options.repeats):  # a peak has no spread
         for job in jobs if number % 2 == 0 else jobs[::-1]:
+            if (part, job["shape"], job["name"], job["group"], number) in done:
+                continue
             found = made if "error" in made else session.run(job)
             if "error" not in found:
                 own = lengths(job["data"], job["rows"], job["longest"])
@@ -140,13 +154,15 @@ def main() -> int:
     parser.add_argument("--models", help="a folder that keeps models and rows between calls")
     parser.add_argument("--peer-python", help="the Python of an environment that has LLaMA-Factory")
     parser.add_argument("--unsloth-python", help="the Python of an environment that has Unsloth")
+    parser.add_argument("--select", default="", help="only arms with this in their name")
+    parser.add_argument("--session", help="a name: the same one goes on where a call was cut off")
     parser.add_argument("--gates", help="for check: some of packing,kernel,stages,compile,nf4,inputs,losses,liger")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     if options.part == "table":
         sys.stdout.write(table.document(table.read(options.results)))
         return 0
-    name = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    name = options.session or time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     session = Session(name, options.results, options.tiny, options.limit_s, dict(pythons(options)))
     with tempfile.TemporaryDirectory(prefix="lab-gpu-models-") as scratch:
         options.models = options.models or scratch

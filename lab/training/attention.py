@@ -20,6 +20,7 @@ from torch.nn.functional import scaled_dot_product_attention, softmax
 from transformers import AttentionInterface, PreTrainedModel
 
 NAME = "lab_varlen"
+OTHER_SCORES = ("softcap", "s_aux")  # what Gemma 2 and gpt-oss do to their scores, by the names of transformers
 SHORT = 512  # tokens of an example whose scores are kept (lab.planning.footprint counts them)
 
 
@@ -42,12 +43,20 @@ def varlen_attention(
     bounds = kwargs.get("cu_seq_lens_q")
     if bounds is None or query.shape[0] != 1:
         raise ValueError("lab_varlen attention needs one flat row and its cu_seq_lens_q")
+    if any(kwargs.get(name) is not None for name in OTHER_SCORES) or _beyond_window(kwargs, bounds):
+        raise ValueError("lab_varlen attention has plain causal scores only")
     if query.is_cuda and torch.is_autocast_enabled("cuda"):
         # Rotary positions give fp32 queries and keys beside bf16 values where the weights are fp32.
         query, key, value = (part.to(torch.get_autocast_dtype("cuda")) for part in (query, key, value))
     if _takes_flash(query, dropout, len(bounds) - 1):
         return _flash(query, key, value, bounds, kwargs["max_length_q"], scaling)[None], None
     return _one_by_one(query, key, value, bounds.diff().tolist(), dropout, scaling), None
+
+
+def _beyond_window(kwargs: dict[str, Any], bounds: torch.Tensor) -> bool:
+    """Whether an example of the row is longer than the layer looks back."""
+    window = kwargs.get("sliding_window")
+    return window is not None and int(kwargs.get("max_length_q") or bounds.diff().max()) > window
 
 
 def _one_by_one(
