@@ -1,4 +1,4 @@
-"""Liger, compiled blocks, inputs made beside the training and the probe, as far as a machine without a GPU runs them."""
+"""Liger, compiled blocks, inputs from another process and the probe, as far as a machine without a GPU runs them."""
 
 from __future__ import annotations
 
