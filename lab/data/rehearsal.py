@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.data.build import build
+from lab.data.build import build, encoder_of
 from lab.data.example import IGNORED
 from lab.data.features import checks, classification, tokens
 from lab.data.features.checks import nothing_left, other_labels, unknown_classes
@@ -26,12 +26,17 @@ from lab.data.features.labels import classes_of, tags_of
 from lab.data.features.preference import PreferenceEncoder, Preferences
 from lab.data.features.questions import Windows
 from lab.data.features.rows import TaskRows, open_rows
+from lab.data.measuring import Job
 from lab.data.opening import dataset_source
 from lab.data.options import Options
 from lab.data.progress import NotesOnly, Stopped
 from lab.data.reading import read
-from lab.data.source import demo_source
+from lab.data.shaping import shape
+from lab.data.source import Source, demo_source
 from lab.data.split import TRAIN, VALIDATION
+from lab.data.steps import run_steps
+from lab.data.templates import choose
+from lab.data.texts import GENERATION, text_of
 from lab.data.tokenizer import Tokenizer, frame_of, load_tokenizer
 from lab.data.without_torch import keep_torch_out
 from lab.errors import InputError, LabError
@@ -104,17 +109,33 @@ class Rehearsal:
             self.problems.append(problem)
 
     def causal(self, spec: RunSpec) -> None:
-        """Rows of text: cleaned, rendered and encoded, until some are left to train on."""
-        options = Options.of_spec(spec)
-        prepared = is_id(spec.data.source)
+        """Rows of text: cleaned, split, and a few of them encoded; all of them where none of these is left."""
+        options, prepared = Options.of_spec(spec), is_id(spec.data.source)
         source = dataset_source(spec.data.source) if prepared else self._source(spec, options)
-        built = build(source, options, self.tokenizer, NotesOnly(), self.enough, clean=not prepared)
-        if built.tokens is None:
+        if source.kind not in GENERATION:
             raise beforehand.wrong_kind(spec.task, source.kind, spec.data.source)
+        template = choose(options.template, source.kind, self.tokenizer)
+        rows = source.rows if prepared else self._cleaned(source, options, template)
+        kept = [(row, row["split"]) for row in rows] if prepared else self._shaped(rows, source.kind, options)
+        self._held_out(spec, sum(part == VALIDATION for _, part in kept))
+        train = [row for row, part in kept if part == TRAIN]
+        block = Job(train, source.kind, template, encoder_of(self.tokenizer, options)).chunk(0).block
+        if block is not None and block.trained.any():
+            return self._fits_vocabulary([int(block.ids.max())])
+        built = build(source, options, self.tokenizer, NotesOnly(), self.enough, clean=not prepared)
         if not any(any(label != IGNORED for label in row.labels[1:]) for row in built.examples[TRAIN]):
             raise nothing_left(source.name, built.dropped)
-        self._fits_vocabulary([int(built.tokens.input_ids.max())])
-        self._held_out(spec, built.counts[VALIDATION])
+
+    def _cleaned(self, source: Source, options: Options, template: str) -> list[Row]:
+        text = text_of(source.kind, template, self.tokenizer)
+        return run_steps(source.rows, source.kind, options.preparation, text_of=text, stop=self.enough)[0]
+
+    def _shaped(self, rows: list[Row], kind: str, options: Options) -> list[tuple[Row, str]]:
+        def go_on() -> None:
+            if self.enough():
+                raise Stopped
+
+        return shape(rows, kind, options, go_on, look_for_leaks=False).rows
 
     def labelled(self, spec: RunSpec) -> None:
         """Rows with labels: the labels first, then whether any row is short enough."""

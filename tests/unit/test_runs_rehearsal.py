@@ -227,3 +227,20 @@ def test_folders_and_files_of_every_setting_are_made_absolute_for_the_worker(
     spec = rooted(with_overrides(RunSpec(), changes))
     assert spec.tasks.sources == {"one": str(tmp_path / "a.csv"), "two": "demo"}
     assert (spec.regularisation.ewc_data, spec.data.source) == (str(tmp_path / "b.csv"), "demo")
+
+
+def test_the_same_rows_are_read_once_until_the_file_changes(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = rehearsal.ask
+    monkeypatch.setattr(
+        rehearsal, "ask", lambda module, *given, **more: asked.append(module) or ask(module, *given, **more)
+    )
+    rows = write(tmp_path / "rows.jsonl", PAIRS)
+    spec = runs.make_spec(tiny_llama, rows, task="preference")
+    assert rehearsal.problems(spec) == rehearsal.problems(runs.make_spec(tiny_llama, rows, task="preference", seed=42,
+                                                                         schedule__max_steps=9)) == []  # fmt: skip
+    assert len(asked) == 1
+    write(rows, [row | {"rejected": row["chosen"]} for row in PAIRS])
+    assert [problem.where for problem in rehearsal.problems(spec)] == ["data.source"] and len(asked) == 2
