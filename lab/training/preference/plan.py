@@ -116,8 +116,7 @@ class PairPlan(CausalPlan):
 
     def known(self, pace: Pace, model: Any, **more: Any) -> dict[str, Any]:
         """What a trainer knows before TRL's own beginning; `more` of its own."""
-        longest = max((len(item.input_ids) for item in self.train), default=0)
-        name = attention_for(model, self.choices, longest, self.machine.device)
+        name = attention_for(model, self.choices, self.machine.device)
         shared = {"machine": self.machine, "pace": pace, "choices": self.choices, "attention_name": name}
         return shared | more
 

@@ -104,7 +104,6 @@ class RewardPlan(TaskPlan):
         trainers.tell_dropout(without_dropout(model), self.spec, choices, self.events)
         config = trainers.configured(RewardConfig, self.spec, course, machine, checkpoints, choices)
         collate = inputs.Whole(pad_token_id=self.tokenizer.pad_token_id)
-        longest = max((len(pair.input_ids) for pair in self.train), default=0)
         given = {
             "model": model,
             "args": config,
@@ -113,7 +112,7 @@ class RewardPlan(TaskPlan):
             "processing_class": self.tokenizer,
             "callbacks": [trainers.Rewards(self.events, self.board), *callbacks],
         }
-        name = attention_for(model, choices, longest, machine.device)
+        name = attention_for(model, choices, machine.device)
         known = {"machine": machine, "pace": pace, "choices": choices, "attention_name": name}
         with quantised.trained_weights_kept(model):
             return trainers.build(trainers.ScoreTrainer, given, **known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from lab.spec import RunSpec
 from lab.text import N_
-from lab.training import attention
 from lab.training.choices import Choices
 from lab.training.fused import fuse_lora
 from lab.training.machine import Machine
@@ -95,13 +94,11 @@ class Prepared(Tally, MethodTrainer):
         return dataset
 
     @contextmanager
-    def faster(self) -> Iterator[None]:
-        """Model and reference compute as the choices say."""
-        with ExitStack() as stack:
-            for model in (self.model, getattr(self, "ref_model", None)):
-                if model is not None:
-                    stack.enter_context(attention.using(model, self.attention_name))
-            stack.enter_context(label_head(self.choices.label_loss and self.machine.device == "cpu"))
+    def faster(self, batch: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """Model and reference compute a batch as the choices say."""
+        models = [self.model, getattr(self, "ref_model", None)]
+        labels_alone = self.choices.label_loss and self.machine.device == "cpu"
+        with speed.attends(models, self.attention_name, batch["input_ids"].shape[1]), label_head(labels_alone):
             yield
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
@@ -109,8 +106,8 @@ class Prepared(Tally, MethodTrainer):
         parts, shares = inputs.get("passes", [inputs]), inputs.get("shares", [1.0])
         before = {name: len(values) for name, values in self._metrics["train"].items()}
         losses = []
-        with self.faster():
-            for part, self.share in zip(parts, shares, strict=True):
+        for part, self.share in zip(parts, shares, strict=True):
+            with self.faster(part):
                 losses.append(step(model, part, num_items_in_batch))
         self._join(before, shares)
         return torch.stack(losses).sum()
@@ -171,12 +168,11 @@ class PairTrainer(Prepared, DPOTrainer):
     def _precompute_ref_logps(self, dataset: Dataset, *args: Any, **kwargs: Any) -> Dataset:
         if self.references is None or "ref_chosen_logps" in dataset.column_names:
             return dataset
-        with self.faster():
-            return self.references.added_to(dataset, self._judged)
+        return self.references.added_to(dataset, self._judged)
 
     def _judged(self, rows: list[dict[str, Any]]) -> Array:
         batch = {name: value.to(self.machine.device) for name, value in self.collate(rows).items()}
-        with self.machine.autocast():
+        with self.machine.autocast(), self.faster(batch):
             both = self.compute_ref_log_probs(self.ref_model or self.model, batch)
         return torch.stack(both, 1).float().cpu().numpy()
 

@@ -7,14 +7,15 @@ passes of like lengths, with the weights that they had in their batches: less pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from typing import Any
 
 from transformers import PreTrainedModel, TrainingArguments
 
 from lab.spec import RunSpec
-from lab.training.attention import SHORT
+from lab.training import attention
 from lab.training.choices import Choices, choose
 from lab.training.machine import Machine
 
@@ -23,6 +24,9 @@ NOT_HERE = "not for this task"
 # weights on SST-2, where 128 to 256 were the fastest; GPU: some 10 ms of launches.
 PASS = {"cpu": 256, "cuda": 4096}
 SPELT_OUT = "eager"  # transformers' attention as matrix products
+# Tokens of a row up to which these are faster than torch's fused kernel on a CPU. Measured: four models of up to 5
+# million weights, forward and backward; 1.1 to 5 times as fast at 48 tokens, as fast at 400.
+SHORT = 256
 
 
 def task_choices(spec: RunSpec, machine: Machine, used: Iterable[str]) -> Choices:
@@ -52,16 +56,23 @@ def fit_arguments(args: TrainingArguments, choices: Choices, machine: Machine, *
         args.accelerator_config.non_blocking = True
 
 
-def attention_for(model: PreTrainedModel, choices: Choices, longest: int, device: str) -> str:
-    """What a padded training attends with: the model's own, on a CPU as products where examples are short.
-
-    With torch's fused kernel for CPUs a whole step of BERT on SST-2 takes half as long again.
-    """
+def attention_for(model: PreTrainedModel, choices: Choices, device: str) -> str:
+    """What a padded training attends with: the model's own, on a CPU matrix products in short rows (`attends`)."""
     own = str(model.config._attn_implementation)
-    if choices.padding_free == "off" or device != "cpu" or own != "sdpa" or longest > SHORT:
+    if choices.padding_free == "off" or device != "cpu" or own != "sdpa":
         return own
-    choices.why["attention"] = f"{SPELT_OUT} in place of {own}: short examples on a CPU"
+    choices.why["attention"] = f"{SPELT_OUT} in place of {own} in rows of up to {SHORT} tokens"
     return SPELT_OUT
+
+
+@contextmanager
+def attends(models: Iterable[PreTrainedModel | None], name: str, width: int) -> Iterator[None]:
+    """Let models attend with `name` in a pass of this width; what is for short rows gives way in longer ones."""
+    with ExitStack() as stack:
+        for model in models:
+            if model is not None and (name != SPELT_OUT or width <= SHORT):
+                stack.enter_context(attention.using(model, name))
+        yield
 
 
 def like_lengths(lengths: Sequence[int], budget: int, pass_cost: int) -> list[list[int]]:

@@ -16,7 +16,6 @@ from transformers import (
 
 from lab.data.features.item import Item
 from lab.spec import RunSpec
-from lab.training import attention
 from lab.training.choices import Choices
 from lab.training.collate import real_tokens
 from lab.training.fused import compile_blocks, fuse_lora
@@ -78,8 +77,7 @@ class TaskTrainer(Tally, MethodTrainer):
         )
         self.remove_callback(PrinterCallback)  # the events tell what the log would
         self.model_accepts_loss_kwargs = self.over_labels  # the Trainer counts the labels, and divides no more
-        longest = max((len(item.input_ids) for item in plan.train), default=0)
-        self.attention_name = speed.attention_for(self.body, self.choices, longest, plan.machine.device)
+        self.attention_name = speed.attention_for(self.body, self.choices, plan.machine.device)
         if self.choices.fused_lora:
             self.choices.why["fused_lora"] = f"{fuse_lora(self.model)} layers"
         if self.choices.compile:
@@ -104,10 +102,12 @@ class TaskTrainer(Tally, MethodTrainer):
             return super().training_step(model, inputs, num_items_in_batch)
         self.tokens += inputs["tokens"]
         self.examples += inputs["examples"]
-        step = super().training_step
-        # For the backward pass too: gradient checkpointing runs the forward pass again there.
-        with attention.using(self.body, self.attention_name):
-            return torch.stack([step(model, part, num_items_in_batch) for part in inputs["passes"]]).sum()
+        step, losses = super().training_step, []
+        for part in inputs["passes"]:
+            # For the backward pass too: gradient checkpointing runs the forward pass again there.
+            with speed.attends([self.body], self.attention_name, part["input_ids"].shape[1]):
+                losses.append(step(model, part, num_items_in_batch))
+        return torch.stack(losses).sum()
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
