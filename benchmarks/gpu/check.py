@@ -29,7 +29,7 @@ import twins  # isort: skip  # noqa: E402  # what torch reads when it is loaded
 import torch  # noqa: E402
 from meter import on_gpu  # noqa: E402
 
-from lab.training import attention, probe  # noqa: E402
+from lab.training import attention, libraries, probe  # noqa: E402
 from lab.training.choices import Choices  # noqa: E402
 from lab.training.fused import compile_blocks, fuse_kernels, fuse_lora, has_liger  # noqa: E402
 from lab.training.methods import quantised  # noqa: E402
@@ -134,13 +134,15 @@ def compiled(model: Any) -> str | None:
 def unpacked(kind: str) -> Gate:
     """NF4 layers against plain ones with the same values."""
     dtype = torch.bfloat16 if on_gpu() else torch.float32
+    name = f"NF4 packed and as plain weights, {str(dtype).removeprefix('torch.')}"
+    if not libraries.reveal():
+        return Gate(name, "", "", "bitsandbytes is not installed")
     found = []
     for plain in (False, True):
         base = twins.base(kind, nf4=True, dtype=dtype)
         if plain:
             quantised.dequantise(base, dtype, base.device)
         found.append(twins.flat_gradient(twins.adapted(base)))
-    name = f"NF4 packed and as plain weights, {str(dtype).removeprefix('torch.')}"
     return judged(name, twins.far(found[1], found[0]), BF16 if on_gpu() else FP32)
 
 
@@ -157,7 +159,7 @@ def inputs(kind: str, scratch: str) -> Gate:
     """Batches made by another process, pinned and copied beside the training, against those made in between."""
     found = [twins.four_losses(kind, scratch, workers) for workers in (0, 1)]
     worst = max(abs(a - b) / b for a, b in zip(*found, strict=True))
-    return judged("inputs from another process", worst, 1e-6)
+    return judged("inputs from another process", worst, FP32)
 
 
 def gates(job: dict[str, Any], scratch: str) -> Iterator[Gate]:
@@ -174,6 +176,7 @@ def gates(job: dict[str, Any], scratch: str) -> Iterator[Gate]:
         "liger": lambda: [beside(kind, "liger's kernels on and off", liger)],  # last: it changes the model's module
     }
     for name in job.get("gates") or groups:
+        torch.set_float32_matmul_precision("highest")  # TF32, which a run takes, would be told as a difference
         try:
             yield from groups[name]()
         except Exception as error:  # the other gates are told all the same
@@ -183,7 +186,6 @@ def gates(job: dict[str, Any], scratch: str) -> Iterator[Gate]:
 def main() -> None:
     """Run the gates of the shape on the command line; the last line of the output is JSON."""
     job = json.loads(sys.argv[1])
-    torch.set_float32_matmul_precision("highest")  # TF32 would be told as a difference
     with tempfile.TemporaryDirectory(prefix="lab-gpu-") as scratch:
         found = [asdict(gate) for gate in gates(job, scratch)]
     device = torch.cuda.get_device_name(0) if on_gpu() else "cpu"

@@ -9,7 +9,7 @@ import resource
 import shutil
 import subprocess
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 BEGAN = time.monotonic()  # the arm imports this first: start-up counts the imports of the libraries
 
@@ -29,17 +29,28 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
+class Mark(NamedTuple):
+    """The state of the counts at the end of an update."""
+
+    wall: float
+    cpu: float
+    places: int
+    unpadded: int
+    sums: Any
+
+
 class Meter:
     """Counts the batches that go into `Trainer.training_step` and takes the time between two updates.
 
-    Sums stay on the device, so that counting waits for nothing.
+    Sums of tensors stay on the device, so that counting waits for nothing.
     """
 
     def __init__(self, warm: int) -> None:
         self.warm, self.startup_s, self.updates = warm, 0.0, 0
-        self.sums: Any = None  # real tokens, label tokens, all places of the batches
-        self.start: tuple[float, float, Any] | None = None
-        self.end: tuple[float, float, Any] | None = None
+        self.places = self.unpadded = 0  # all places of the batches; those of batches without padding
+        self.sums: Any = None  # real tokens of padded batches, label tokens
+        self.start: Mark | None = None
+        self.end: Mark | None = None
         self.losses: list[float] = []
         self.busy: subprocess.Popen[str] | None = None
 
@@ -49,9 +60,11 @@ class Meter:
 
         ids, mask = inputs["input_ids"], inputs.get("attention_mask")
         padded = mask is not None and mask.dim() == 2
-        real = mask.sum() if padded else torch.tensor(ids.numel(), device=ids.device)
-        found = torch.stack([real, (inputs["labels"] != -100).sum(), torch.full_like(real, ids.numel())])
+        labels = (inputs["labels"] != -100).sum()
+        found = torch.stack([mask.sum() if padded else torch.zeros_like(labels), labels])
         self.sums = found if self.sums is None else self.sums + found
+        self.places += ids.numel()
+        self.unpadded += 0 if padded else ids.numel()
 
     def attach(self) -> None:
         """Count in every Trainer of this process."""
@@ -77,7 +90,7 @@ class Meter:
             synchronise()
         if first:
             self.startup_s = time.monotonic() - BEGAN
-        now = (time.monotonic(), time.process_time(), self.sums)
+        now = Mark(time.monotonic(), time.process_time(), self.places, self.unpadded, self.sums)
         if state.global_step == self.warm:
             self.start, self.busy = now, watch_gpu()
         self.end, self.updates = now, state.global_step - self.warm
@@ -97,10 +110,12 @@ class Meter:
         """What was measured, as plain numbers. Raises RuntimeError when no update was timed."""
         if self.start is None or self.end is None or self.updates < 1:
             raise RuntimeError("no update was timed")
-        real, labels, places = (self.end[2] - self.start[2]).tolist()
+        start, end = self.start, self.end
+        real, labels = (end.sums - start.sums).tolist()
         return {
-            "updates": self.updates, "seconds": self.end[0] - self.start[0], "tokens": real, "label_tokens": labels,
-            "places": places, "cpu_s": self.end[1] - self.start[1], "startup_s": round(self.startup_s, 2),
+            "updates": self.updates, "seconds": end.wall - start.wall, "cpu_s": end.cpu - start.cpu,
+            "tokens": real + end.unpadded - start.unpadded, "label_tokens": labels,
+            "places": end.places - start.places, "startup_s": round(self.startup_s, 2),
             "first_losses": self.losses[:20], "last_losses": self.losses[-3:], "gpu_busy": mean_busy(self.busy),
             **memory(),
         }  # fmt: skip
