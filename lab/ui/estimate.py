@@ -147,12 +147,13 @@ def measured_speed(model: str, method: str, device: str) -> float | None:
             continue
         try:
             directory = RunDirectory.of(row.id)
-            spec, result = directory.spec, directory.result or {}
+            result = directory.result or {}
+            speed = (result.get("throughput") or {}).get("tokens_per_s")
+            if not speed or not _same_device(str(result.get("device", "")), device):
+                continue
+            spec = directory.spec
         except LabError:
             continue  # deleted a moment ago, or with settings of another version
-        speed = (result.get("throughput") or {}).get("tokens_per_s")
-        if not speed or not _same_device(str(result.get("device", "")), device):
-            continue
         if (spec.model.source, spec.method.name) == (model, method):
             return float(speed)
     return None

@@ -75,6 +75,9 @@ def _classes(part: Part) -> None:
         ],
         hide_index=True,
         width="content",
+        column_config={
+            _(name): st.column_config.TextColumn(_(name), alignment="right") for name in ("precision", "recall", "F1")
+        },
     )
 
 

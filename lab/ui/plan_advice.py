@@ -82,6 +82,8 @@ def data(now: Estimate) -> None:
 def _split(now: Estimate, rows: int) -> str:
     """How the rows are split, or what to hold out beside those that are only planned with."""
     source = now.spec.data.source
+    if now.spec.task == "multi-task":
+        return _("These are the training rows of all tasks together; each data set brings its own split.")
     if source == "demo" and now.spec.data.examples is None:
         return _("The demo set brings its own split; these rows are its training part.")
     record = registry.dataset(source)["rows"] if is_id(source) and not now.data_error else None

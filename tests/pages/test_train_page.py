@@ -271,6 +271,9 @@ def test_the_examples_of_several_tasks_are_those_of_their_data_sets():
     keep_draft({"task": "multi-task", "method.name": "full", "tasks.sources": sources, "tasks.kinds": kinds})
     app = open_page("train")
     assert "64 examples" in text_of(app) and "3,790" not in text_of(app)
+    planned = text_of(go(app, "plan"))
+    assert "training rows of all tasks together" in planned and "demo set" not in planned
+    app = open_page("train")
     assert labels(app)[1] == "Start training"
 
 
