@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes", "nltk")
 LIGHT = ["spec", "models", "planning", "runs", "ui", "review", "catalogue", "cli"]
-LIGHT_PARTS_OF_JOBS = ["lab.jobs", "lab.jobs.supervisor", "lab.jobs.shim"]
+LIGHT_PARTS_OF_JOBS = ["lab.jobs", "lab.jobs.supervisor", "lab.jobs.shim", "lab.jobs.standby_shim"]
 
 
 def loaded_after_importing(modules: list[str], watched: tuple[str, ...]) -> list[str]:
