@@ -110,8 +110,9 @@ def _loaded(spec: RunSpec, machine: Any) -> tuple[Any, Any]:
 
     from lab.training import build
 
-    dtype = torch.float32 if spec.method.whole else machine.frozen_dtype
-    model = build.load_base(spec.model.source, revision=spec.model.revision, device=machine.device, dtype=dtype)
+    source, dtype = spec.model, torch.float32 if spec.method.whole else machine.frozen_dtype
+    options = {"revision": source.revision, "device": machine.device, "dtype": dtype, "rounded": source}
+    model = build.load_base(source.source, **options)
     return model, build.load_tokenizer(spec.model.source, spec.model.revision)
 
 
