@@ -70,7 +70,7 @@ def show(arguments: argparse.Namespace, output: Output) -> int:
     from lab.runs import client
 
     run = client.show(resolve(arguments.id))
-    final = (run["result"] or {}).get("final") or {}
+    final = _flat((run["result"] or {}).get("final") or {})
     step = f"{run['step'] or 0} of {run['steps']}" if run["steps"] else ""
     output.answer(
         run,
@@ -151,12 +151,22 @@ def compare_runs(arguments: argparse.Namespace, output: Output) -> int:
     first, second = (RunDirectory.of(run).spec for run in ids)
     settings = specs.difference(first, second)
     results = [summary(read_run(run)) for run in ids]
-    names = list(dict.fromkeys(name for result in results for name in result["final"]))
+    finals = [_flat(result["final"]) for result in results]
+    names = list(dict.fromkeys(name for final in finals for name in final))
     rows: list[list[Any]] = [[path, *map(str, pair)] for path, pair in settings.items()]
-    rows += [[name, *(number(result["final"].get(name), 4) for result in results)] for name in names]
+    rows += [[name, *(number(final.get(name), 4) for final in finals)] for name in names]
     record = {"runs": results, "settings": {path: list(pair) for path, pair in settings.items()}}
     output.answer(record, table(rows, ["", *ids]))
     return 0
+
+
+def _flat(final: dict[str, Any]) -> dict[str, Any]:
+    """The final figures by name, each score of a model with labels and what it was before under its own."""
+    parts = {"scores": "{}", "scores_before": "{} before"}
+    flat = {name: value for name, value in final.items() if name not in parts}
+    for part, form in parts.items():
+        flat |= {form.format(name): value for name, value in (final.get(part) or {}).items()}
+    return flat
 
 
 def reindex_runs(arguments: argparse.Namespace, output: Output) -> int:

@@ -189,3 +189,24 @@ def test_a_learning_rate_is_shown_in_full() -> None:
     shown = [metric("learning_rate", value) for value in (2.1e-5, 2e-4, 0.0, None)]
     assert shown == ["2.1e-5", "2.0e-4", "0", ""]
     assert metric("eval_loss", 1.23456) == "1.2346"
+
+
+def test_runs_with_scores_are_shown_and_compared(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab.cli import main
+    from lab.json_io import write_json
+    from lab.runs import client
+    from lab.runs.directory import RunDirectory
+    from lab.spec import RunSpec
+
+    monkeypatch.setattr(client, "ensure_supervisor", lambda: None)
+    runs = [client.submit(RunSpec(), plan={"steps": 6}) for _ in range(2)]
+    final = {"scores": {"accuracy": 0.75}, "scores_before": {"accuracy": 0.5}, "eval_loss": 0.6}
+    for run in runs:
+        write_json(RunDirectory.of(run).path / "result.json", {"ended": "finished", "final": final})
+    assert main(["runs", "show", runs[0]]) == 0
+    lines = dict(line.rsplit(None, 1) for line in capsys.readouterr().out.splitlines() if line.startswith("final"))
+    assert (lines["final accuracy"], lines["final accuracy before"]) == ("0.7500", "0.5000")
+    assert main(["runs", "compare", *runs]) == 0
+    assert ["accuracy", "0.7500", "0.7500"] in [line.split() for line in capsys.readouterr().out.splitlines()]
