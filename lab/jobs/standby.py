@@ -28,7 +28,7 @@ from lab.runs.home import lab_home
 
 SHIM = (sys.executable, "-m", "lab.jobs.standby_shim")
 KEPT_S = 600.0  # how long it waits after the last word that a run is likely
-ANSWER_S = 0.5  # a standby that does not answer within this time is no head start
+ANSWER_S = 1.0  # a standby that does not answer within this time is no head start
 NEEDED_GIB = 2.0  # with less memory left it takes none away: it holds a quarter of this itself
 
 Request = Mapping[str, Any]

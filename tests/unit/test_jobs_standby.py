@@ -234,8 +234,10 @@ def test_a_run_starts_afresh_when_the_standby_was_killed(spec_of: Callable[[int]
 
 
 @pytest.fixture
-def kept() -> Iterator[Standby]:
-    """A standby that this process keeps, as the supervisor does."""
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standby]:
+    """A standby that this process keeps, as the supervisor does, while nobody edits the code; it may take its time."""
+    monkeypatch.setattr(standby, "code_version", lambda: "as it is")
+    monkeypatch.setattr(standby, "ANSWER_S", 60.0)
     Path(os.environ["LAB_HOME"]).mkdir(exist_ok=True)
     held = Standby()
     held.expect({})
@@ -244,9 +246,10 @@ def kept() -> Iterator[Standby]:
     held.end()
 
 
-def test_a_standby_that_hangs_is_ended_and_refused(kept: Standby) -> None:
+def test_a_standby_that_hangs_is_ended_and_refused(kept: Standby, monkeypatch: pytest.MonkeyPatch) -> None:
     until(ready)
     assert kept.refusal({}) == ""
+    monkeypatch.setattr(standby, "ANSWER_S", 0.5)
     for name in ("standby_worker", "standby_shim"):
         processes(name)[0].suspend()
         assert kept.refusal({}) == "it did not answer"
@@ -290,6 +293,18 @@ def test_none_is_kept_while_memory_is_short_or_a_run_has_the_device(
     assert waiting() == []
     kept.look(free=True)
     until(waiting)
+
+
+def test_the_version_of_the_code_changes_with_an_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "one.py").write_text("a = 1\n")
+    monkeypatch.setattr(standby, "REPOSITORY", tmp_path)
+    before = standby.code_version()
+    assert standby.code_version() == before
+    (tmp_path / "lab" / "one.py").write_text("a = 22\n")
+    edited = standby.code_version()
+    (tmp_path / "lab" / "two.py").touch()
+    assert len({before, edited, standby.code_version()}) == 3
 
 
 def test_what_is_available_is_less_than_what_the_machine_has() -> None:
