@@ -31,6 +31,12 @@ def panel(view: RunView) -> None:
         st.caption(_("This run has no plan: nothing was computed before its start."))
     else:
         st.html(_table(compared(view)))
+        st.caption(
+            _(
+                "Measured: memory is the peak of the worker's process on a CPU, of what torch allocated on a GPU; speed "
+                "counts real tokens, without padding, over the last 50 steps; evaluations are not in it."
+            )
+        )
         own = " " + _("After ten steps the run's own plan is meant, for what it really uses.")
         said = _("The plan was made before the start.") + (own if _planned_by_the_run(view) else "")
         st.caption(said + " " + _("How its numbers come about:"))
