@@ -149,7 +149,7 @@ def footprint(facts: ModelFacts, load: Load) -> memory.MemoryPlan:
         "optimizer": states,
         "activations": _activations(facts, load, trained),
         "logits": _logits(facts, load),
-        "overhead": memory.overhead_bytes(facts, load.device),
+        "overhead": memory.overhead_bytes(facts, load.device, words=load.head != "labels"),
     }
     return memory.MemoryPlan(**{f"{k}_gib": None if v is None else v / memory.GIB for k, v in terms.items()})
 

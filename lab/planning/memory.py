@@ -165,11 +165,11 @@ def tiled_head_bytes(facts: ModelFacts, tokens: int, *, full: bool = False, bf16
     return float(tile + 8 * facts.hidden * tokens + (4 * facts.vocabulary * facts.hidden if full else 0))
 
 
-def overhead_bytes(facts: ModelFacts, device: str) -> float:
+def overhead_bytes(facts: ModelFacts, device: str, *, words: bool = True) -> float:
     """Bytes of the process beside the other terms; on a CPU with the logits of an evaluation, which come on top of what
-    the allocator keeps (on a GPU the memory of the training step serves again).
+    the allocator keeps (on a GPU the memory of the training step serves again), where the head has `words`.
     """
-    held_out = min(HELD_OUT_TOKENS * (facts.vocabulary or 0), HELD_OUT_LOGITS) * 8 if device == "cpu" else 0
+    held_out = min(HELD_OUT_TOKENS * (facts.vocabulary or 0), HELD_OUT_LOGITS) * 8 if device == "cpu" and words else 0
     return OVERHEAD_GIB[device] * GIB + held_out
 
 

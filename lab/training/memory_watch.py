@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from lab.runs.events import EventWriter
+from lab.spec import RunSpec, with_overrides
 from lab.text import N_
-from lab.training.machine import peak_memory_gib
+from lab.training.choices import Choices, planned_gib
+from lab.training.machine import Machine, peak_memory_gib
 
+SHORTEST = 8  # tokens, the least that a spec may have as its maximum
 AFTER = 10  # optimizer steps: by then every shape of batch has usually come
+
+
+def planned_now(
+    spec: RunSpec, report: Mapping[str, Any], count: int, machine: Machine, choices: Choices
+) -> float | None:
+    """The plan's peak memory in GiB with the examples that the data turned out to have; None where it is not known.
+
+    `report` is that of the data, `count` the number of examples. No pass is longer than an update.
+    """
+    longest = max((part["tokens"]["max"] for part in (report.get("tasks") or {"": report}).values()), default=0)
+    longest = min(max(longest, SHORTEST), spec.data.max_length) if longest else spec.data.max_length
+    rows = 2 if spec.task == "preference" and spec.preference.method != "kto" else 1
+    update = spec.schedule.per_device_batch * spec.schedule.accumulation * rows * longest
+    budget = choices.budget if choices.packed else min(choices.budget, update)
+    known = with_overrides(spec, {"data.examples": count, "data.max_length": longest})
+    return planned_gib(known, machine, replace(choices, budget=budget))
 
 
 class MemoryWatch(TrainerCallback):

@@ -24,11 +24,11 @@ from lab.text import N_
 from lab.training import build, comparison, libraries, machine, result, seal, troubles
 from lab.training.best import Best
 from lab.training.callbacks import Helm, Pulse, Sealer
-from lab.training.choices import Choices, planned_gib
+from lab.training.choices import Choices
 from lab.training.generate import BATCH
 from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
-from lab.training.memory_watch import MemoryWatch
+from lab.training.memory_watch import MemoryWatch, planned_now
 from lab.training.methods.methods import Methods
 from lab.training.steps import Course, course
 from lab.training.tasks import TaskPlan, plan_for
@@ -169,8 +169,7 @@ class Session:
     def _watch_memory(self) -> None:
         """Let the memory that is measured stand beside the planned one soon."""
         if self.choices is not None:
-            known = with_overrides(self.spec, {"data.examples": len(self.examples)})
-            planned = planned_gib(known, self.machine, self.choices)
+            planned = planned_now(self.spec, self.data, len(self.examples), self.machine, self.choices)
             self.trainer.add_callback(MemoryWatch(self.events, self.machine.device, planned))
 
     def ask_tuned(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,18 @@ def test_the_measured_memory_stands_beside_the_planned_one(
     (planned,) = runs.series(run, "memory_planned_gib").values()
     assert note["values"]["planned"] == pytest.approx(planned, abs=0.001)
     assert runs.series(run, "memory_peak_gib")[10] <= result["peak_memory_gib"] + 0.001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["full", "frozen"])
+def test_the_plan_of_a_classifier_is_the_peak_of_its_process(tmp_path: Path, how: str) -> None:
+    """A real worker on the embedded model: resident memory, all of it."""
+    rows = [{"text": f"{'What does it do? ' * 40}{i}", "label": "good" if i % 2 else "bad"} for i in range(48)]
+    changes = QUICK | {"task": "classification", "method__name": how, "schedule__per_device_batch": 16}
+    long = {"data__max_length": 256, "data__too_long": "cut", "resources__precision": "auto"}
+    spec = runs.make_spec(Path("demo"), Path(tasks.prepared(rows, "classification", 8)), **changes | long)
+    run = runs.make_run(tmp_path / "run", spec)
+    run.attempt_path(1).mkdir(parents=True)
+    subprocess.run([sys.executable, "-m", "lab.jobs.worker", str(run.path)], check=True, timeout=240)
+    (planned,) = runs.series(run, "memory_planned_gib").values()
+    assert planned == pytest.approx((run.result or {})["peak_memory_gib"], rel=0.2)
