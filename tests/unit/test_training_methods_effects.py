@@ -90,7 +90,10 @@ def test_consolidation_and_replay_reduce_forgetting(
     asked = {"regularisation__ewc_data": str(memory.file(memory.old, "old")), "regularisation__ewc_rows": 40}
     plain = memory.then(memory.new, "plain")
     held = memory.then(memory.new, "ewc", regularisation__ewc_lambda=1e4, **asked)
-    replayed = memory.then(memory.new + memory.old[:10], "replay")  # a fifth of the rows; the other old ones are asked
+    # A fifth of the rows, drawn by the preparation from these ten; the other old ones are asked.
+    general = {"preparation__replay_source": str(memory.file(memory.old[:10], "general"))}
+    replayed = memory.then(memory.new, "replay", **general, preparation__replay_share=0.2)
+    assert json.loads((replayed.path / "result.json").read_text())["data"]["rows"]["train"] > len(memory.new)
 
     old = {run: memory.loss(run, memory.old[10:]) for run in (memory.learned, plain, held, replayed)}
     new = {run: memory.loss(run, memory.new) for run in (memory.learned, plain, held, replayed)}
