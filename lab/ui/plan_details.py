@@ -86,8 +86,10 @@ def _memory_parts(plan: dict[str, Any], key: str) -> None:
     with st.expander(label, type="compact", key=f"how-{key}-memory"):
         for name, size in parts.items():
             if name in MEMORY_PARTS and size is not None:
-                st.text(f"{_(MEMORY_PARTS[name])}: {gib(size)}")
-                st.caption(_(str(sources.get(name, ""))))
+                label = _("adapter") if name == "adapter_gib" else _(MEMORY_PARTS[name])
+                with st.container(gap=None):
+                    st.markdown(f"{label}: **{gib(size) if size else _('under 1 MiB')}**")
+                    st.caption(_(str(sources.get(name, ""))))
 
 
 def _speed_and_time(plan: dict[str, Any], key: str) -> None:

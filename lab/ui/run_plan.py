@@ -33,8 +33,8 @@ def panel(view: RunView) -> None:
         st.html(_table(compared(view)))
         st.caption(
             _(
-                "Measured: memory is the peak of the worker's process on a CPU, of what torch allocated on a GPU; speed "
-                "counts real tokens, without padding, over the last 50 steps; evaluations are not in it."
+                "Measured: memory is the peak of the worker's process on a CPU, of what torch allocated on a GPU; "
+                "speed counts real tokens, without padding, over the last 50 steps; evaluations are not in it."
             )
         )
         own = " " + _("After ten steps the run's own plan is meant, for what it really uses.")
