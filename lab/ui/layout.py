@@ -94,6 +94,7 @@ button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inhe
 .lab-right { color: #15803D; }
 .lab-wrong { color: #B91C1C; }
 .lab-used tbody th { width: 56%; opacity: 1; }
+.lab-used .used th, .lab-used .used td > span { font-weight: 600; }
 .lab-used tbody th small { font-weight: 400; }
 .lab-column-head { font-weight: 650; font-size: .93rem; }
 .lab-check { font-size: .93rem; line-height: 1.45; display: grid; gap: .2rem; }

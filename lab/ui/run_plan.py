@@ -157,7 +157,7 @@ def _speed_used(view: RunView) -> None:
 def _used_table(rows: list[speed_words.Used]) -> str:
     lines = []
     for row in sorted(rows, key=lambda row: not row.used):  # what was used comes first
-        mark, css = (("✓ " + _("used")), "") if row.used else (_("not used"), ' class="lab-muted"')
+        mark, css = (("✓ " + _("used")), ' class="used"') if row.used else (_("not used"), "")
         why = f"<small>{html.escape(row.why)}</small>" if row.why else ""
         lines.append(
             f"<tr{css}><th>{html.escape(row.label)}<small>{html.escape(row.help)}</small></th>"
