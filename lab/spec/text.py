@@ -122,7 +122,8 @@ def _parse(setting: Setting, text: str) -> Any:
     if setting.kind == "boolean":
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower(), text)
     if setting.kind == "list":
-        return text if text == "all-linear" else [part.strip() for part in text.strip("[]").split(",") if part.strip()]
+        parts = [part.strip().strip("'\"") for part in text.strip("[]").split(",")]
+        return text if text == "all-linear" else [part for part in parts if part]
     if setting.kind == "mapping":
         pairs = _PAIR.findall(text.strip("{}"))
         return {key.strip("'\" "): value.strip().strip("'\"") for key, value in pairs}

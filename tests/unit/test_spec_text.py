@@ -27,6 +27,7 @@ def test_commented_yaml_explains_every_setting():
         ("schedule.max_steps=60", "schedule.max_steps", 60),
         ("schedule.max_steps=", "schedule.max_steps", None),
         ("method.target_modules=q_proj,v_proj", "method.target_modules", ["q_proj", "v_proj"]),
+        ('method.target_modules=["q_proj", "v_proj"]', "method.target_modules", ["q_proj", "v_proj"]),
         ("method.target_modules=all-linear", "method.target_modules", "all-linear"),
         (
             "data.columns=prompt:question,completion:answer",
