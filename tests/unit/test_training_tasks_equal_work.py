@@ -19,7 +19,7 @@ from lab.spec.parts.speed import PLAIN
 from lab.training.machine import Machine
 from lab.training.measure import Pace
 from lab.training.steps import course
-from lab.training.tasks import plan_for
+from lab.training.tasks import evaluator, plan_for
 from lab.training.tasks.speed import NOT_HERE, chunks, like_lengths, padded
 from lab.training.tasks.trainer import TaskTrainer
 
@@ -253,6 +253,38 @@ def test_passes_cost_as_little_as_any_cut_of_the_sorted_lengths() -> None:
             if all(len(part) == 1 or len(part) * part[-1] <= budget for part in parts):
                 best = min(best, sum(len(part) * part[-1] + cost for part in parts))
         assert padded(lengths, groups) + cost * len(groups) == best
+
+
+@pytest.mark.parametrize("task", ROWS)
+def test_held_out_rows_are_judged_by_length_as_each_alone(
+    bert: Path, task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_of(spec_of(bert, task), tmp_path)
+    items, model = list(trainer.plan.train[:20]), trainer.model
+    monkeypatch.setattr(evaluator, "TOKENS", SMALL)
+    batches = evaluator.by_length(items)
+    assert sorted(i for batch in batches for i in batch) == list(range(20)) and len(batches) > 3
+    assert all(len(batch) * max(len(items[i].input_ids) for i in batch) <= SMALL for batch in batches)
+    outputs, sums, counts = evaluator.run_over(trainer.plan, model, items, lambda: False)
+    for i, item in enumerate(items):
+        alone, loss, count = evaluator.run_over(trainer.plan, model, [item], lambda: False)
+        assert outputs[i] == pytest.approx(alone[0], abs=1e-5)
+        assert (sums[i], counts[i]) == (pytest.approx(loss[0], abs=1e-5), count[0])
+
+
+def test_checkpointing_that_the_memory_plan_asks_for_takes_effect(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = []
+    for needed in (False, True):
+        if needed:
+            monkeypatch.setattr("lab.training.choices.RESERVE", 0.0)  # nothing fits
+        trainer = trainer_of(spec_of(bert, "classification", schedule__max_steps=2), tmp_path)
+        assert trainer.choices.checkpointing is needed
+        trainer.train()
+        assert trainer.model.is_gradient_checkpointing is needed
+        losses.append([entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 # --- what a run tells ---
