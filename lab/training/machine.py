@@ -7,6 +7,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psutil
 import torch
@@ -97,7 +98,15 @@ def peak_memory_gib(device: str) -> float:
     """Largest memory so far, in GiB: allocated on the GPU, or resident in this process on a CPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # ru_maxrss is in KiB on Linux
+    return _resident_kib() / 2**20
+
+
+def _resident_kib() -> int:
+    """The most that this program had in memory; what getrusage tells begins with the memory of whoever started it."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return found[0] if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _cores() -> int:

@@ -84,3 +84,11 @@ def test_the_plan_of_a_classifier_is_the_peak_of_its_process(tmp_path: Path, how
     subprocess.run([sys.executable, "-m", "lab.jobs.worker", str(run.path)], check=True, timeout=240)
     (planned,) = runs.series(run, "memory_planned_gib").values()
     assert planned == pytest.approx((run.result or {})["peak_memory_gib"], rel=0.2)
+
+
+def test_the_memory_of_a_worker_is_its_own_not_that_of_who_started_it() -> None:
+    large = bytearray(1 << 30)
+    large[::4096] = b"x" * len(large[::4096])  # so that every page of it is there
+    code = "from lab.training.machine import peak_memory_gib; print(peak_memory_gib('cpu'))"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120).stdout
+    assert 0.05 < float(told.split()[-1]) < 0.9 < len(large) / 2**30
