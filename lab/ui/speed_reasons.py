@@ -15,7 +15,7 @@ from lab.ui.format import gib
 from lab.ui.language import _, say
 
 _NUMBER = r"([\d.]+(?:e[-+]?\d+)?)"
-# The form of a note, and its sentence; what the form catches fills {one} and {two}.
+# The form of a note, and its sentence; what the form catches fills {one}, {two}, {three}.
 FORMS: tuple[tuple[str, str], ...] = (
     (r"needs a GPU", N_("needs a GPU")),
     (r"not installed", N_("liger-kernel is not installed")),
@@ -40,6 +40,10 @@ FORMS: tuple[tuple[str, str], ...] = (
     (r"asked in each step", N_("asked in each step")),
     (r"the run does not see every pair", N_("the run does not see every pair")),
     (r"(\w+) in place of (\w+)", N_("{one} in place of {two}")),
+    (
+        rf"(\w+) in place of (\w+) in rows of up to {_NUMBER} tokens",
+        N_("{one} in place of {two} in rows of up to {three} tokens"),
+    ),
     (r"short examples on a CPU", N_("short examples on a CPU")),
     (rf"{_NUMBER} switched off", N_("{one} switched off")),
     (r"switched off", N_("switched off")),
@@ -71,4 +75,4 @@ def _one(note: str) -> str:
 def _values(form: str, caught: tuple[str, ...]) -> dict[str, str]:
     if "GiB" in form:
         caught = tuple(gib(float(size)) for size in caught)
-    return dict(zip(("one", "two"), caught, strict=False))
+    return dict(zip(("one", "two", "three"), caught, strict=False))
