@@ -34,6 +34,7 @@ from lab.training.tasks.adapters import adapter_folder, loaded_adapter, with_ada
 from lab.training.tasks.collate import ItemCollator
 from lab.training.tasks.evaluator import TaskEvaluator
 from lab.training.tasks.plan import Record, TaskPlan
+from lab.training.tasks.report import report
 from lab.training.tasks.speed import task_choices
 from lab.training.tasks.tokenizers import task_tokenizer
 from lab.training.tasks.trainer import TaskTrainer
@@ -235,28 +236,3 @@ def kept_labels(adapter: str, found: list[str]) -> list[str]:
     told = read_json(adapter_folder(adapter) / save.TASK_FILE) or {}
     labels = told.get("labels")
     return list(labels) if isinstance(labels, list) and set(found) <= set(labels) else found
-
-
-def report(rows: TaskRows, train: Encoded, held_out: Encoded, labels: Sequence[str]) -> dict[str, Any]:
-    """What result.json and the page tell about the data; lengths in tokens, of the items."""
-    lengths = sorted(len(item.input_ids) for item in (*train.items, *held_out.items))
-    middle = lengths[len(lengths) // 2] if lengths else 0
-    dropped = dict(rows.dropped)
-    for reason, count in (*train.dropped.items(), *held_out.dropped.items()):
-        dropped[reason] = dropped.get(reason, 0) + count
-    counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
-    return {
-        "kind": rows.kind,
-        "fingerprint": rows.fingerprint,
-        "rows": {"read": rows.read, "kept": sum(counts.values())} | counts,
-        "dropped": dropped,
-        "tokens": {
-            "median": middle,
-            "p95": lengths[int(0.95 * (len(lengths) - 1))] if lengths else 0,
-            "max": lengths[-1] if lengths else 0,
-            "mean": sum(lengths) / max(1, len(lengths)),
-            "total": sum(lengths),
-        },
-        "labels": list(labels),
-        "mapping": rows.mapping,
-    }
