@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from lab.planning.memory import OVERHEAD_GIB
 from lab.runs.events import EventWriter
 from lab.spec import RunSpec, with_overrides
 from lab.text import N_
@@ -23,7 +24,8 @@ def planned_now(
 ) -> float | None:
     """The plan's peak memory in GiB with the examples that the data turned out to have; None where it is not known.
 
-    `report` is that of the data, `count` the number of examples. No pass is longer than an update.
+    `report` is that of the data, `count` the number of examples. No pass is longer than an update. On a GPU without
+    the CUDA context, which torch's measurement does not see.
     """
     longest = max((part["tokens"]["max"] for part in (report.get("tasks") or {"": report}).values()), default=0)
     longest = min(max(longest, SHORTEST), spec.data.max_length) if longest else spec.data.max_length
@@ -31,7 +33,8 @@ def planned_now(
     update = spec.schedule.per_device_batch * spec.schedule.accumulation * rows * longest
     budget = choices.budget if choices.packed else min(choices.budget, update)
     known = with_overrides(spec, {"data.examples": count, "data.max_length": longest})
-    return planned_gib(known, machine, replace(choices, budget=budget))
+    planned = planned_gib(known, machine, replace(choices, budget=budget))
+    return planned if planned is None or machine.device != "cuda" else planned - OVERHEAD_GIB["cuda"]
 
 
 class MemoryWatch(TrainerCallback):

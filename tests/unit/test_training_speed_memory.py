@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import training_runs as runs
 
+from lab.planning.memory import OVERHEAD_GIB
 from lab.spec import RunSpec, with_overrides
 from lab.spec.parts.speed import PLAIN
 from lab.training import memory_search
-from lab.training.choices import choose
+from lab.training.choices import Choices, choose, planned_gib
 from lab.training.machine import Machine
+from lab.training.memory_watch import planned_now
 
 CPU = Machine("cpu", "fp32", 1)
 
@@ -31,6 +33,15 @@ def test_after_ten_steps_the_measured_memory_stands_beside_the_planned(spec: Run
     assert note["values"]["planned"] > 0
     assert result["speed"]["padding_free"] == "auto"
     assert result["speed"]["fused_lora"] and result["speed"]["why"]["fused_lora"] == "14 layers"
+
+
+def test_the_plan_beside_a_gpu_s_measurement_leaves_out_what_torch_does_not_see(spec: RunSpec) -> None:
+    gpu = Machine("cuda", "bf16", 1)
+    asked = with_overrides(spec, {"data.examples": 24, "data.max_length": 64})
+    choices = Choices(budget=64)
+    beside = planned_now(asked, {"tokens": {"max": 64}}, 24, gpu, choices)
+    whole = planned_gib(asked, gpu, choices)
+    assert beside is not None and whole is not None and whole - beside == pytest.approx(OVERHEAD_GIB["cuda"])
 
 
 def test_with_every_switch_off_a_run_is_padded_and_learns_the_same(spec: RunSpec, tmp_path: Path) -> None:
