@@ -63,11 +63,13 @@ def open_dataset(identifier: str, options: Options, tokenizer: Tokenizer, listen
     template = choose(options.template, kind, tokenizer)
     key = tokens_key(options, kind, template, str(record.get("rows_sum")), fingerprint_of(tokenizer))
     found = load(folder, key)
+    named = {"name": record["name"], "version": registry.version_of(record), "parent": record.get("parent")}
     if found is not None:
-        return _mapped(found, folder, kind, template, options, tokenizer)
+        tokens, told, lines = found
+        told = told | {"dataset": identifier} | named
+        return _mapped((tokens, told, lines), folder, kind, template, options, tokenizer)
     _tell_what_was_left_out(record, options, listener)
     built = build(dataset_source(identifier), options, tokenizer, listener, clean=False, folder=folder)
-    named = {name: record[name] for name in ("name", "version", "parent") if name in record}
     told = report(built, identifier, **named)
     if built.tokens is not None and built.lines is not None:
         seal(folder, built.key, built.tokens, told, built.lines)
@@ -111,4 +113,4 @@ def _mapped(
 def _prepared(built: Built, told: dict[str, Any] | None = None) -> Prepared:
     examples = built.examples
     parts = [examples[part] if examples else [] for part in (TRAIN, VALIDATION, TEST)]
-    return Prepared(parts[0], parts[1], told or report(built), parts[2])
+    return Prepared(parts[0], parts[1], told or report(built, name=built.source.name), parts[2])

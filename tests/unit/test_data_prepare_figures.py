@@ -81,6 +81,15 @@ def test_a_run_names_the_version_that_it_uses_in_its_plan_and_report(tmp_path: P
     assert plan["data"] == named
     report = open_data(spec, tmp_path).report
     assert {name: report[name] for name in named} == named
+    again = open_data(spec.model_copy(update={"seed": 5}), tmp_path).report
+    assert {name: again[name] for name in named} == named
+
+
+def test_the_demo_and_a_file_that_was_not_prepared_have_a_name_and_no_version(tmp_path: Path):
+    path = file_of(tmp_path, ROWS)
+    for source, name in (("demo", "demo"), (str(path), path.name)):
+        report = open_data(spec_of({"data": {"source": source}}), tmp_path / "work").report
+        assert (report["dataset"], report["name"], report.get("version")) == (None, name, None)
 
 
 # --- the fingerprint ---

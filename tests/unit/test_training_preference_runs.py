@@ -94,6 +94,8 @@ def test_the_margin_grows_and_the_better_answers_are_preferred(
     low, high = (after["scores"][score][side] for side in ("low", "high"))
     assert low <= after["scores"][score]["value"] <= high
     assert result["data"]["kind"] == "preference" and result["throughput"]["tokens_per_s"] > 0
+    named = {name: result["data"][name] for name in ("dataset", "name", "version")}
+    assert named == {"dataset": run.spec.data.source, "name": "tiny", "version": 1}
 
 
 def test_what_is_saved_loads_with_plain_libraries_and_scores_the_same(tiny_llama: Path, tmp_path: Path) -> None:
@@ -136,6 +138,7 @@ def test_a_chosen_file_is_read_as_pairs(tiny_llama: Path, tmp_path: Path) -> Non
     spec = runs.make_spec(tiny_llama, file, **QUICK | {"schedule__max_steps": 4, "evaluation__every_steps": 4})
     result = runs.train(runs.make_run(tmp_path / "run", spec))
     assert result["data"]["rows"] | {} == {"read": 40, "kept": 40, "train": 36, "validation": 4, "test": 0}
+    assert [result["data"][name] for name in ("dataset", "name", "version")] == [None, "pairs.jsonl", None]
 
 
 # --- as every run ---

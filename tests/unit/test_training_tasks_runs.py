@@ -123,6 +123,20 @@ def test_a_language_model_stops_early_too(tiny_llama: Path, tmp_path: Path) -> N
     assert (result["step"], result["best"]["step"], result["ended"]) == (6, 3, "finished")
 
 
+# --- what the result tells ---
+
+
+@pytest.mark.parametrize("kind", ["full", "multi"])
+def test_the_result_names_the_data_set_and_its_version(bert: Path, kind: str, tmp_path: Path) -> None:
+    few = {"schedule__max_steps": 2, "evaluation__every_steps": 2}
+    spec = several(bert, **few) if kind == "multi" else classifier(bert, method__name=kind, **few)
+    told = runs.train(runs.make_run(tmp_path / "run", spec))["data"]
+    sources = spec.tasks.sources if kind == "multi" else {"": spec.data.source}
+    for name, source in sources.items():
+        named = told["tasks"][name] if name else told
+        assert (named["dataset"], named["name"], named["version"]) == (source, "tiny", 1)
+
+
 # --- several tasks ---
 
 

@@ -7,9 +7,11 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from lab.data.features.item import Row
 from lab.data.hub import read_hub
+from lab.data.names import display_name
 from lab.data.opening import dataset_source
 from lab.data.options import Options
 from lab.data.reading import read
@@ -32,7 +34,8 @@ from lab.text import N_
 class TaskRows:
     """The rows of one data set; `read` counts the rows of its source, `dropped` those that are not here.
 
-    `weights` has one entry for each class where the preparation balances them by weights.
+    `weights` has one entry for each class where the preparation balances them by weights. `dataset` and `version` are
+    those of a prepared data set.
     """
 
     name: str
@@ -44,6 +47,13 @@ class TaskRows:
     dropped: Counter[str] = field(default_factory=Counter)
     mapping: dict[str, str] = field(default_factory=dict)
     weights: dict[str, float] | None = None
+    dataset: str | None = None
+    version: int | None = None
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What a report calls the data: `dataset` (id), `name` and `version`; None where it was not prepared."""
+        return {"dataset": self.dataset, "name": self.name, "version": self.version}
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +75,9 @@ def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
     found = _source(spec, directory, task)
     if found.kind not in KINDS[task]:
         raise wrong_kind(task, found.kind, spec.data.source)
-    result = TaskRows(found.name, found.kind, found.read, dropped=Counter(found.dropped), mapping=found.mapping)
+    result = TaskRows(display_name(found.name), found.kind, found.read, dropped=Counter(found.dropped), mapping=found.mapping)
+    used = registry.used_version(spec.data.source) or {}
+    result.dataset, result.version = used.get("dataset"), used.get("version")
     options = _options(spec, found)
     rows = found.rows if is_id(spec.data.source) else _cleaned(found, options, result.dropped)
     shaped = shape(rows, found.kind, options, _never_stopped, look_for_leaks=False)

@@ -17,6 +17,7 @@ def report(rows: TaskRows, train: Preferences, held_out: Preferences, encoder: P
     return {
         "kind": rows.kind,
         "template": encoder.template(first) if first else "",
+        **rows.named,
         "fingerprint": rows.fingerprint,
         "rows": {"read": rows.read, "kept": sum(counts.values())} | counts,
         "dropped": dict(dropped),

@@ -19,6 +19,7 @@ def report(rows: TaskRows, train: Encoded, held_out: Encoded, labels: Sequence[s
     counts = {"train": len(rows.train), "validation": len(rows.validation), "test": len(rows.test)}
     return {
         "kind": rows.kind,
+        **rows.named,
         "fingerprint": rows.fingerprint,
         "rows": {"read": rows.read, "kept": sum(counts.values())} | counts,
         "dropped": dropped,
