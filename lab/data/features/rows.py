@@ -75,7 +75,9 @@ def open_rows(spec: RunSpec, directory: Path, task: str) -> TaskRows:
     found = _source(spec, directory, task)
     if found.kind not in KINDS[task]:
         raise wrong_kind(task, found.kind, spec.data.source)
-    result = TaskRows(display_name(found.name), found.kind, found.read, dropped=Counter(found.dropped), mapping=found.mapping)
+    result = TaskRows(
+        display_name(found.name), found.kind, found.read, dropped=Counter(found.dropped), mapping=found.mapping
+    )
     used = registry.used_version(spec.data.source) or {}
     result.dataset, result.version = used.get("dataset"), used.get("version")
     options = _options(spec, found)
