@@ -25,7 +25,7 @@ def _one(field: str, topic: str, *sides: Said, shown: Said) -> Disagreement:
 
 def _rate(case: Case) -> Iterator[Disagreement]:
     usual = case.plan.learning_rate_range
-    if usual is None:
+    if usual is None or case.spec.task == "preference":  # the documents speak of first fine-tunings
         return
     here = Said(N_("The lab shows {low:.0e} to {high:.0e} for this method and size, and starts from {default:.0e}."),
                 usual.source, {"low": usual.low, "high": usual.high, "default": usual.default})  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.catalogue.doctor_parts import Case, Finding, finding
-from lab.planning.rates import rate_range
+from lab.planning.rates import range_of
 from lab.planning.suggestions import USUAL_EPOCHS
 from lab.text import N_
 
@@ -34,7 +34,7 @@ def rate_of_the_other_method(case: Case) -> Iterator[Finding]:
             "thinkingmachines.ai/blog/lora: 10 times, 15 times for runs under 100 steps", values,
             change=change, reason=reason, reason_source=usual.source, reason_values={"value": usual.default},
         )  # fmt: skip
-    lora = rate_range("lora", case.facts.parameters)
+    lora = range_of(case.spec, case.facts, "lora")
     if case.spec.method.name == "full" and lora and usual.high < value <= lora.high:
         yield finding(
             "full-at-lora-rate", _LR, "error",

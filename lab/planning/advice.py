@@ -111,7 +111,8 @@ def rate_advice(made: Plan) -> RateAdvice:
     """What there is to say about the learning rate of a plan."""
     facts, method, value = made.inputs.facts, made.inputs.spec.method.name, made.learning_rate
     usual, before = made.learning_rate_range, facts.pretraining_learning_rate
-    full = rates.rate_range("full", facts.parameters)
+    spec = made.inputs.spec
+    full = rates.range_of(spec, facts, "full")
     factor = rates.lora_factor(made.steps) if method in ("lora", "qlora") and full is not None else None
     return RateAdvice(
         value=value,
@@ -121,5 +122,5 @@ def rate_advice(made: Plan) -> RateAdvice:
         rule=None if factor is None or full is None else full.default * factor,
         rule_factor=factor,
         by_tokens=rates.rate_by_tokens(made.tokens_per_step) if made.tokens_per_step else None,
-        nearest=rates.nearest_published(method, facts.parameters, count=2),
+        nearest=rates.published_beside(spec, facts, count=2),
     )

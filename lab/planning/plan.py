@@ -129,7 +129,7 @@ def plan(
     speed = _speed(given, flops)
     tokens = None if count is None else count * each
     is_adapter = not spec.method.whole
-    usual = rates.rate_range(spec.method.name, facts.parameters, encoder=facts.family == "bert")
+    usual = rates.range_of(spec, facts)
     made = Plan(
         effective_batch=together,
         steps=count,
@@ -139,7 +139,7 @@ def plan(
         tokens=tokens,
         learning_rate=schedule.learning_rate,
         learning_rate_range=usual,
-        published=rates.nearest_published(spec.method.name, facts.parameters),
+        published=rates.published_beside(spec, facts),
         trained_parameters=trained,
         trained_share=share,
         adapter_bytes=lora.adapter_bytes(trained) if is_adapter and trained is not None else None,

@@ -8,8 +8,10 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+from lab.models import ModelFacts
 from lab.planning.registry import formula
 from lab.presets import presets_dir, read_yaml
+from lab.spec import RunSpec
 from lab.text import N_
 
 BILLION = 1e9
@@ -51,10 +53,32 @@ _LORA = (
 )
 _ENCODER = RateRange(2e-5, 2e-5, 5e-5, "BERT, arXiv:1810.04805: 2e-5, 3e-5, 5e-5")
 _HEAD = RateRange(1e-3, 1e-4, 1e-2, N_("document 002 L105"))
+# What is learned from preferences is a small change of a model that can do its task: a rate of a first fine-tuning
+# learns the pairs by heart. A reward model learns a new head. With adapters ten times the full rate, as TRL's scripts.
+_PREFERENCE = {
+    "full": RateRange(
+        1e-6, 5e-7, 5e-6, N_("TRL 1.16 DPOConfig and KTOConfig: 1e-6; Zephyr 7B: 5e-7; TRL's guide to KTO: up to 5e-6")
+    ),
+    "lora": RateRange(
+        5e-6, 5e-7, 5e-5,
+        N_("TRL 1.16 scripts dpo.py with LoRA, Zephyr 7B QLoRA: 5e-6; kto.py with QLoRA: 5e-7; ten times a full 5e-6"),
+    ),
+}  # fmt: skip
+_REWARD = {
+    "full": RateRange(1e-5, 1e-5, 1e-4, N_("TRL's example of a reward model: 1e-5; TRL 1.16 RewardConfig: 1e-4")),
+    "lora": RateRange(
+        1e-4, 1e-4, 1e-3, N_("TRL's example of a reward model with LoRA: 1e-4; ten times a full rate of up to 1e-4")
+    ),
+}
 
 
-def rate_range(method: str, parameters: int | None, *, encoder: bool = False) -> RateRange | None:
-    """The usual learning rates for a method and a size; None for a full fine-tune of unknown size."""
+def rate_range(method: str, parameters: int | None, *, encoder: bool = False, preference: str = "") -> RateRange | None:
+    """The usual learning rates for a method and a size; None for a full fine-tune of unknown size.
+
+    `preference` is the preference method (dpo, kto, orpo, reward) where the task is to learn from preferences.
+    """
+    if preference:
+        return (_REWARD if preference == "reward" else _PREFERENCE)["lora" if _kind(method) == "lora" else "full"]
     if method == "frozen":
         return _HEAD
     if method in ("lora", "qlora"):
@@ -117,6 +141,11 @@ def nearest_published(method: str, parameters: int | None, *, count: int = 3) ->
     return sorted(same, key=lambda rate: (abs(math.log(rate.parameters / parameters)), rate.id))[:count]
 
 
+def published_beside(spec: RunSpec, facts: ModelFacts, *, count: int = 3) -> list[PublishedRate]:
+    """The published runs to hold a run against; none for preferences, of which only first fine-tunings are kept."""
+    return [] if spec.task == "preference" else nearest_published(spec.method.name, facts.parameters, count=count)
+
+
 @cache
 def published_rates() -> tuple[PublishedRate, ...]:
     """Every recipe and every published run with a published learning rate and a size."""
@@ -131,6 +160,13 @@ def published_rates() -> tuple[PublishedRate, ...]:
                 known = (values["id"], values["name"], values["method"], size["value"])
                 found.append(PublishedRate(*known, rate["value"], rate["source"]))
     return tuple(found)
+
+
+def range_of(spec: RunSpec, facts: ModelFacts, method: str = "") -> RateRange | None:
+    """The usual learning rates for a run, or for the same run with another method; None when not known."""
+    preference = spec.preference.method if spec.task == "preference" else ""
+    encoder = facts.family == "bert"
+    return rate_range(method or spec.method.name, facts.parameters, encoder=encoder, preference=preference)
 
 
 def _kind(method: str) -> str:

@@ -189,6 +189,11 @@ def _rate(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
         "high": N_("{value:.0e} is above the {low:.0e} to {high:.0e} of comparable published runs: it may diverge."),
         "ok": N_("{value:.0e} is within the {low:.0e} to {high:.0e} of comparable published runs."),
     }[status]
+    if spec.task == "preference" and status == "high":
+        sentence = N_(
+            "{value:.0e} is above the {low:.0e} to {high:.0e} of published runs on preferences: the pairs are learned "
+            "by heart, and the held-out loss rises."
+        )
     values = {"value": value, "low": usual.low, "high": usual.high}
     yield Verdict("schedule.learning_rate", status, sentence, usual.source, values)
 

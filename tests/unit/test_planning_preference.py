@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from lab.models import facts_of
+from lab.planning import plan
+from lab.planning.advice import rate_advice
 from lab.planning.footprint import Load, footprint, load_of
+from lab.planning.suggestions import suggestion
 from lab.spec import RunSpec, with_overrides
 
 PREFERENCE = {"task": "preference", "data.source": "pairs.jsonl"}
@@ -46,3 +49,39 @@ def test_a_whole_model_has_a_frozen_copy_beside_it_unless_it_is_asked_before(
     found = load(**changes)
     weights = footprint(facts, found).weights_gib
     assert weights == pytest.approx(copies * footprint(facts, replace(found, reference=False)).weights_gib)
+
+
+# --- learning rate ---
+
+
+def trl_default(preference: str) -> float:
+    import trl
+
+    config = {"dpo": trl.DPOConfig, "kto": trl.KTOConfig, "reward": trl.RewardConfig}[preference]
+    return float(config.__dataclass_fields__["learning_rate"].default)
+
+
+@pytest.mark.parametrize("preference", ["dpo", "kto", "reward"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_usual_rates_hold_trls_own_and_lora_starts_higher(preference: str, method: str) -> None:
+    usual = plan(
+        with_overrides(RunSpec(), PREFERENCE | {"method.name": method, "preference.method": preference})
+    ).learning_rate_range
+    assert usual is not None and usual.source
+    assert usual.low <= usual.default <= usual.high and usual.low <= trl_default(preference) <= usual.high
+    whole = plan(with_overrides(RunSpec(), PREFERENCE | {"method.name": "full", "preference.method": preference}))
+    assert whole.learning_rate_range is not None
+    assert (usual.default > whole.learning_rate_range.default) == (method == "lora")
+
+
+@pytest.mark.parametrize("preference", ["dpo", "kto"])
+def test_a_rate_of_a_first_fine_tuning_is_too_high_for_preferences(preference: str) -> None:
+    spec = with_overrides(RunSpec(), PREFERENCE | {"preference.method": preference, "schedule.learning_rate": 1e-3})
+    made = plan(spec)
+    (found,) = [verdict for verdict in made.verdicts if verdict.field == "schedule.learning_rate"]
+    assert found.status == "high" and "held-out loss rises" in found.why
+    assert suggestion(found, made) == {"schedule.learning_rate": 5e-6}
+    lower = plan(with_overrides(spec, suggestion(found, made)))
+    assert [verdict.status for verdict in lower.verdicts if verdict.field == "schedule.learning_rate"] == ["ok"]
+    advice = rate_advice(made)
+    assert advice.nearest == [] and (advice.rule or 0) < 1e-4  # neither speaks of another task
