@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import torch
+from transformers import TrainingArguments
 
 from lab.errors import LabError
 from lab.models import ModelFacts, facts_of
@@ -80,6 +81,19 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
         compile=speed.compile,
         why=why,
     )
+
+
+def fit_arguments(args: TrainingArguments, choices: Choices, machine: Machine, *, grouped: bool) -> None:
+    """The Trainer's arguments that follow from the choices; a grouped update is one batch of passes."""
+    if choices.checkpointing:  # transformers 5.23 trains by the second name, TRL still asks for the first
+        args.gradient_checkpointing = args.activation_checkpointing = True
+    if grouped:
+        args.per_device_train_batch_size *= args.gradient_accumulation_steps
+        args.gradient_accumulation_steps = 1
+    if choices.async_input and machine.device == "cuda":
+        args.dataloader_num_workers, args.dataloader_persistent_workers = 1, True
+        args.dataloader_prefetch_factor = 4
+        args.accelerator_config.non_blocking = True
 
 
 def planned_gib(spec: RunSpec, machine: Machine, choices: Choices) -> float | None:

@@ -19,7 +19,7 @@ from lab.planning.schedule import course_of, transformers_scheduler
 from lab.spec import RunSpec
 from lab.training import attention, probe
 from lab.training.batches import Rows, UpdateCollator
-from lab.training.choices import Choices
+from lab.training.choices import Choices, fit_arguments
 from lab.training.collate import PaddedCollator, real_tokens
 from lab.training.fused import compile_blocks, fuse_kernels, fuse_lora, swap_activation
 from lab.training.machine import Machine
@@ -101,19 +101,6 @@ def prepare_model(model: PreTrainedModel, choices: Choices, dtype: torch.dtype) 
         choices.why["fused_kernels"] = fuse_kernels(model)
 
 
-def _fit_arguments(args: SFTConfig, choices: Choices, flat: bool, machine: Machine) -> None:
-    """The arguments that follow from the choices."""
-    if choices.checkpointing:
-        args.gradient_checkpointing = True
-    if flat:  # an update is one batch of passes
-        args.per_device_train_batch_size *= args.gradient_accumulation_steps
-        args.gradient_accumulation_steps = 1
-    if choices.async_input and machine.device == "cuda":
-        args.dataloader_num_workers, args.dataloader_persistent_workers = 1, True
-        args.dataloader_prefetch_factor = 4
-        args.accelerator_config.non_blocking = True
-
-
 class LabTrainer(MethodTrainer, SFTTrainer):
     """SFTTrainer without padding where the model allows it, and with the optimisations of `choices`.
 
@@ -143,7 +130,7 @@ class LabTrainer(MethodTrainer, SFTTrainer):
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         model = model if adapt is None else adapt(model)
         self.flat = self.flat and not prompt_tokens(model)
-        _fit_arguments(args, self.choices, self.flat, machine)
+        fit_arguments(args, self.choices, machine, grouped=self.flat)
         budget = self.choices.budget or args.per_device_train_batch_size * max_length
         with quantised.trained_weights_kept(model):
             super().__init__(

@@ -44,6 +44,21 @@ def test_one_step_has_the_gradient_of_padded_plain_trl(
     assert far(got[2], expected) < 1e-5
 
 
+def test_checkpointing_that_is_chosen_takes_effect_and_leaves_the_gradients_as_they_were(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for chosen in (False, True):
+        trainer = lab_trainer(
+            tiny_llama, tmp_path, made("llama"), rows_of(16), Choices(budget=64, checkpointing=chosen),
+            **{"schedule.max_steps": 2},
+        )  # fmt: skip
+        trainer.train()
+        assert trainer.model.is_gradient_checkpointing is chosen
+        found[chosen] = [entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry]
+    assert found[True] == pytest.approx(found[False], rel=1e-5)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_over_twenty_updates_in_bf16_the_loss_stays_with_plain_trl(tiny_llama: Path, tmp_path: Path, name: str) -> None:
     rows = rows_of(40)

@@ -17,7 +17,7 @@ from lab.data.example import IGNORED, Example
 from lab.errors import InputError
 from lab.spec import RunSpec, with_overrides
 from lab.training import attention, build
-from lab.training.choices import Choices
+from lab.training.choices import Choices, fit_arguments
 from lab.training.fused import compile_blocks, fuse_kernels, fuse_lora
 from lab.training.machine import Machine
 from lab.training.measure import Pace
@@ -105,7 +105,7 @@ def test_batches_made_by_another_process_are_the_same_in_the_same_order(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
     beside = trainer_of(folders["llama"], tmp_path, Choices(budget=64))
-    # What LabTrainer sets on CUDA (`_fit_arguments`); pinned memory alone needs a GPU.
+    # What LabTrainer sets on CUDA (`fit_arguments`); pinned memory alone needs a GPU.
     beside.args.dataloader_num_workers, beside.args.dataloader_persistent_workers = 1, True
     beside.args.dataloader_prefetch_factor = 4
     found = losses(beside)
@@ -115,15 +115,13 @@ def test_batches_made_by_another_process_are_the_same_in_the_same_order(
 def test_on_a_gpu_inputs_are_made_by_another_process_and_copied_without_waiting(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    from lab.training.trainer import _fit_arguments
-
     trainer = trainer_of(folders["llama"], tmp_path, Choices(budget=64))
     args = copy.copy(trainer.args)
-    _fit_arguments(args, Choices(async_input=True, checkpointing=True), True, GPU)
+    fit_arguments(args, Choices(async_input=True, checkpointing=True), GPU, grouped=True)
     assert (args.dataloader_num_workers, args.dataloader_persistent_workers, args.dataloader_prefetch_factor) == (
         1, True, 4,
     )  # fmt: skip
-    assert args.accelerator_config.non_blocking and args.gradient_checkpointing
+    assert args.accelerator_config.non_blocking
     spec = RunSpec()
     assert arguments(spec, course(spec, 10), GPU, tmp_path).dataloader_pin_memory
 

@@ -18,7 +18,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 
 from lab.spec import RunSpec
 from lab.text import N_
-from lab.training.choices import Choices
+from lab.training.choices import Choices, fit_arguments
 from lab.training.fused import fuse_lora
 from lab.training.machine import Machine
 from lab.training.measure import Pace
@@ -57,7 +57,7 @@ def configured(
 ) -> Any:
     """The arguments of every run of the lab as a config of TRL's `kind`, with `more` of its own."""
     plain = arguments(spec, course, machine, checkpoints)
-    speed.fit_arguments(plain, choices, machine, grouped=False)
+    fit_arguments(plain, choices, machine, grouped=False)
     given = {field.name: getattr(plain, field.name) for field in fields(TrainingArguments) if field.init}
     given |= {
         "max_length": None,  # the ids are already as long as they may be

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from typing import Any
 
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import PreTrainedModel
 
 from lab.spec import RunSpec
 from lab.training import attention
@@ -41,19 +41,6 @@ def task_choices(spec: RunSpec, machine: Machine, used: Iterable[str]) -> Choice
         choices.why["padding_free"] = "passes of like lengths, padded to the longest" if grouped else NOT_HERE
         choices.budget = choices.budget if grouped else 0
     return choices
-
-
-def fit_arguments(args: TrainingArguments, choices: Choices, machine: Machine, *, grouped: bool) -> None:
-    """The Trainer's arguments that follow from the choices; a grouped update is one batch of passes."""
-    if choices.checkpointing:  # transformers 5.23 trains by the second name, TRL still asks for the first
-        args.gradient_checkpointing = args.activation_checkpointing = True
-    if grouped:
-        args.per_device_train_batch_size *= args.gradient_accumulation_steps
-        args.gradient_accumulation_steps = 1
-    if choices.async_input and machine.device == "cuda":
-        args.dataloader_num_workers, args.dataloader_persistent_workers = 1, True
-        args.dataloader_prefetch_factor = 4
-        args.accelerator_config.non_blocking = True
 
 
 def attention_for(model: PreTrainedModel, choices: Choices, device: str) -> str:

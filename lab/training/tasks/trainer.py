@@ -16,7 +16,7 @@ from transformers import (
 
 from lab.data.features.item import Item
 from lab.spec import RunSpec
-from lab.training.choices import Choices
+from lab.training.choices import Choices, fit_arguments
 from lab.training.collate import real_tokens
 from lab.training.fused import compile_blocks, fuse_lora
 from lab.training.machine import Machine
@@ -66,7 +66,7 @@ class TaskTrainer(Tally, MethodTrainer):
         config = arguments(plan.spec, course, plan.machine, checkpoints)
         config.remove_unused_columns = False
         self.grouped = self.choices.padding_free != "off"
-        speed.fit_arguments(config, self.choices, plan.machine, grouped=self.grouped)
+        fit_arguments(config, self.choices, plan.machine, grouped=self.grouped)
         super().__init__(
             model=model,
             args=config,
