@@ -107,6 +107,7 @@ class Session:
         self.examples = self.plan.train
         if not self.examples:
             raise troubles.no_rows()
+        troubles.tell_too_long(self.events, self.spec, self.data, len(self.examples))
         self.course = course(self.spec, self.plan.items, self.directory.request.get("until_step"))
         self.ready = True
         if not self.plan.has_held_out:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+from lab.data.rendered import QUESTION_TOO_LONG, TOO_LONG
 from lab.errors import InputError, LabError
 from lab.runs.events import EventWriter
 from lab.spec import RunSpec
@@ -13,6 +15,11 @@ from lab.text import N_
 DIVERGED = N_("The training diverged: from step {step} on the loss is not a number.")
 MEMORY = N_("The memory of the device is full at a batch of {batch} x {accumulation}.")
 NO_ROWS = N_("No example is left to train on.")
+LEFT_OUT = N_(
+    "{left} of {rows} rows are left out: they are longer than {length} tokens. {count} are trained on. A larger "
+    "maximum length, or cutting instead of dropping, keeps more."
+)
+MANY = 0.1  # share of the rows whose loss makes the run another one than was planned
 
 
 def diverged(events: EventWriter, spec: RunSpec, step: int) -> LabError:
@@ -36,6 +43,15 @@ def no_rows() -> InputError:
         where="data.max_length",
         next=N_("Raise the maximum length, cut long rows instead of dropping them, or hold out a smaller share."),
     )
+
+
+def tell_too_long(events: EventWriter, spec: RunSpec, report: Mapping[str, Any], count: int) -> None:
+    """Note how many rows of the data were too long, of `count` that are trained on: the plan counted them all."""
+    dropped, rows = report.get("dropped") or {}, report["rows"]["read"]
+    left = dropped.get(TOO_LONG, 0) + dropped.get(QUESTION_TOO_LONG, 0)
+    if left:
+        level = "warning" if left > MANY * rows else "info"
+        events.note(LEFT_OUT, level=level, left=left, rows=rows, length=spec.data.max_length, count=count)
 
 
 @contextmanager

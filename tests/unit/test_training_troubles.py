@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,19 @@ def test_a_length_beyond_the_models_positions_is_cut_and_noted(tiny_llama: Path,
     run = runs.make_run(tmp_path / "run", spec)
     assert runs.train(run)["ended"] == "finished"
     assert {"asked": 4096, "limit": 256} in [event["values"] for event in runs.events(run, "note")]
+
+
+def test_rows_that_are_too_long_are_counted_in_a_warning(tiny_llama: Path, data: Path, tmp_path: Path) -> None:
+    with open(data, "a", encoding="utf-8") as file:
+        for i in range(10):
+            file.write(json.dumps({"question": f"What is long {i}?", "answer": "many words " * 100}) + "\n")
+    spec = runs.make_spec(tiny_llama, data, data__max_length=64, schedule__max_steps=1)
+    run = runs.make_run(tmp_path / "run", spec)
+    trained = runs.train(run)["data"]["rows"]["train"]
+    told = [event for event in runs.events(run, "note") if "left out" in event["template"]]
+    assert [(one["level"], one["values"]) for one in told] == [
+        ("warning", {"left": 10, "rows": 50, "length": 64, "count": trained})
+    ]
 
 
 def test_target_modules_that_the_model_lacks_are_refused_with_those_it_has(
