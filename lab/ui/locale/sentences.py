@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import yaml
 from babel.messages.extract import extract_python
 
-_DEVICE_SOURCES = ("source", "memory_source", "bandwidth_source", "tdp_source", "price_source")
+_DEVICE_SOURCES = ("source", "memory_source", "bandwidth_source", "tdp_source", "fp8_source", "price_source")
 Found = tuple[int, str, Any, list[str]] | tuple[int, str, Any, list[str], str | None]
 
 
