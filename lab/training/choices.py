@@ -65,6 +65,8 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
         why["checkpointing"] = _compared(needed, free)
     if speed.fused_kernels and not cuda:
         why["fused_kernels"] = "needs a GPU"
+    if speed.async_input and not cuda:
+        why["async_input"] = "needs a GPU"
     dequantise = _dequantise(spec, facts, machine, free, checkpointing, why)
     fits = partial(_fits, spec, facts, machine, free, checkpointing=checkpointing, dequantised=dequantise)
     return Choices(
@@ -153,7 +155,10 @@ def _dequantise(
     spec: RunSpec, facts: ModelFacts | None, machine: Machine, free: float, checkpointing: bool, why: dict[str, str]
 ) -> bool:
     """Whether an NF4 base is kept as plain weights; notes the reason for both answers."""
-    if not spec.speed.dequantise or spec.model.quantization != "nf4":
+    if not spec.speed.dequantise:
+        return False
+    if spec.model.quantization != "nf4":
+        why["dequantise"] = "the base is not in NF4"
         return False
     if spec.method.init == "loftq" or spec.method.adapter:
         why["dequantise"] = "the adapter was made on NF4 layers"

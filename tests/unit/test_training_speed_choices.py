@@ -223,3 +223,9 @@ def test_the_memory_plan_counts_what_the_fused_forms_keep(folders: dict[str, Pat
     counted = activation_bytes(facts, 1, **options, forms=frozenset({"lora", "gelu"}))
     assert counted == pytest.approx(measured, rel=0.03)
     assert counted < 0.97 * (activation_bytes(facts, 1, **options) or 0)  # less than the plain layers keep
+
+
+def test_what_was_asked_for_and_is_not_used_has_its_reason(tiny_llama: Path) -> None:
+    chosen = choose(with_overrides(RunSpec(), {"model.source": str(tiny_llama)}), Machine("cpu", "fp32", 1))
+    asked = {"fused_kernels", "async_input", "dequantise"}
+    assert not any(getattr(chosen, name) for name in asked) and asked <= chosen.why.keys()
