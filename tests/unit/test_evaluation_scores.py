@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lab.training.preference import figures
 from lab.training.scores import answers, classification, entities
 from lab.training.scores.intervals import interval, resampled
 
@@ -79,6 +80,16 @@ def test_an_interval_of_a_share_is_as_wide_as_the_binomial_one() -> None:
     assert low == pytest.approx(0.6 - 1.96 * (0.24 / 100) ** 0.5, abs=0.02)
     assert high == pytest.approx(0.6 + 1.96 * (0.24 / 100) ** 0.5, abs=0.02)
     assert interval(np.zeros((0, 2)), lambda sums: sums[:, 0]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("right", "expected"), [(1.0, (0.4385, 1.0)), (0.0, (0.0, 0.5615))])
+def test_three_rows_that_are_all_right_or_all_wrong_make_nothing_certain(
+    right: float, expected: tuple[float, float]
+) -> None:
+    marks = np.stack([np.full(3, right), np.ones(3)], 1)
+    assert interval(marks, lambda sums: sums[:, 0] / sums[:, 1]) == pytest.approx(expected, abs=1e-4)
+    good, bad = np.full(3, right), np.full(5, 0.5)
+    assert figures.of_singles(good, bad, sure=True)[1:] == pytest.approx(expected, abs=1e-4)
 
 
 def test_resamples_repeat_with_their_seed() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.training.scores.intervals import interval
+from lab.training.scores.intervals import interval, opened
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +36,7 @@ def _hanley(good: Array, bad: Array, sure: bool) -> tuple[float, float]:
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     spread = area * (1 - area) + (len(good) - 1) * (q1 - area**2) + (len(bad) - 1) * (q2 - area**2)
     half = 1.96 * float(np.sqrt(max(0.0, spread) / (len(good) * len(bad))))
-    return max(0.0, area - half), min(1.0, area + half)
+    return opened(max(0.0, area - half), min(1.0, area + half), min(len(good), len(bad)))
 
 
 def _mean(sums: Array) -> Array:

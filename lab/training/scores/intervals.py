@@ -10,6 +10,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 RESAMPLES = 1000
 CELLS = 20_000_000  # numbers that one block of resamples may hold
+Z = 1.96
 
 
 def resampled(rows: Array, score: Callable[[Array], Array], *, seed: int = 0, resamples: int = RESAMPLES) -> Array:
@@ -31,8 +32,20 @@ def resampled(rows: Array, score: Callable[[Array], Array], *, seed: int = 0, re
 
 
 def interval(rows: Array, score: Callable[[Array], Array], *, seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of a score; (0, 1) without rows."""
+    """The 95 % percentile interval of a score; (0, 1) without rows.
+
+    Where all rows are right, or all wrong, resamples tell nothing of how sure that is: the open end is Wilson's then.
+    Source: E. B. Wilson, Probable inference (1927).
+    """
     if not len(rows):
         return 0.0, 1.0
     low, high = np.percentile(resampled(rows, score, seed=seed), [2.5, 97.5])
-    return float(low), float(high)
+    return opened(float(low), float(high), len(rows))
+
+
+def opened(low: float, high: float, count: int) -> tuple[float, float]:
+    """An interval around 1 or 0 that has no width, with Wilson's open end for `count` rows; any other as it is."""
+    end = Z**2 / (count + Z**2)
+    if low == high == 1:
+        return 1 - end, 1.0
+    return (0.0, end) if low == high == 0 else (low, high)
