@@ -5,7 +5,21 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from lab.cli import check, data, demo, doctor, evaluate, find_lr, generate, plan, publish, recipes, runs, train
+from lab.cli import (
+    check,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    find_batch,
+    find_lr,
+    generate,
+    plan,
+    publish,
+    recipes,
+    runs,
+    train,
+)
 from lab.errors import InputError
 from lab.text import N_
 
@@ -42,6 +56,20 @@ def parser() -> Parser:
     """The whole tree."""
     root = Parser(prog="python -m lab", description=DESCRIPTION, epilog=EPILOG)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, recipes, plan, check, data, train, find_lr, runs, generate, evaluate, publish, doctor):
+    for module in (
+        demo,
+        recipes,
+        plan,
+        check,
+        data,
+        train,
+        find_lr,
+        find_batch,
+        runs,
+        generate,
+        evaluate,
+        publish,
+        doctor,
+    ):
         module.add(commands)
     return root

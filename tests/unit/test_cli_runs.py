@@ -153,6 +153,15 @@ def test_the_training_reads_a_file_with_the_columns_and_the_encoding_of_the_spec
     assert opened.train[0].question.startswith("Où est la pièce")
 
 
+def test_the_largest_batch_is_found_by_trial_at_the_same_effective_batch(questions: Path, tiny_llama: Path) -> None:
+    own = ("--set", f"model.source={tiny_llama}", "--set", f"data.source={questions}", "--set", "data.max_length=64")
+    code, found = lab("find-batch", *own, "--limit-gib", "30")
+    assert code == 0 and found["best"]["fits"] and 0 < found["best"]["measured_gib"] < 30
+    assert found["change"] == {"schedule.per_device_batch": 16, "schedule.accumulation": 1}
+    code, error = lab("find-batch", *own, "--limit-gib", "0.01")
+    assert code == 1 and "0.01 GiB" in error["error"]["message"]
+
+
 def test_without_a_terminal_waiting_prints_a_line_for_each_phase(questions: Path, tiny_llama: Path) -> None:
     words = ["data", "prepare", str(questions), "--set", f"model.source={tiny_llama}", "--json"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
