@@ -24,6 +24,7 @@ from lab.runs.child import ask
 from lab.runs.home import is_id
 from lab.runs.network import is_data_on_hub
 from lab.runs.packs import packs_of
+from lab.runs.windows import windows_of
 from lab.spec import RunSpec
 from lab.spec.rules.task import KINDS
 from lab.text import N_
@@ -97,6 +98,7 @@ def planned(spec: RunSpec, facts: ModelFacts, data: DataFacts) -> dict[str, Any]
         mean_tokens=data.mean_tokens,
         longest_tokens=data.longest_tokens,
         packs=data.packs,
+        windows=windows_of(spec),
     )
     made.verdicts.extend([*_too_large_here(made), *too_long(made)])
     return made.as_dict()

@@ -1,7 +1,8 @@
 """`python -m lab.data.rehearsal`: a run's rows read, split and encoded as its worker will, for what it would refuse.
 
-A JSON request {"spec", "seconds"} on its input, {"problems": [error, ...], "whole": whether time was enough} on its
-output. Nothing stays of the work; torch and the weights of the model are never loaded.
+A JSON request {"spec", "seconds"} on its input, {"problems": [error, ...], "whole": whether time was enough, "windows":
+{data source: windows of its training rows}} on its output. Nothing stays of the work; torch and the weights of the
+model are never loaded.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ from lab.spec.rules.task import LABELLED
 from lab.text import N_
 
 AT_ONCE = 256  # rows that are encoded before anybody looks whether one of them is left
+COUNTED = (
+    1024  # rows at most whose windows are counted, spread over the whole set; the others are taken to be like them
+)
 
 
 @dataclass
@@ -61,6 +65,7 @@ class Rehearsal:
     end: float
     problems: list[LabError] = field(default_factory=list)
     whole: bool = True
+    windows: dict[str, int] = field(default_factory=dict)
     tokenizer: Tokenizer = field(init=False)
 
     def run(self) -> None:
@@ -145,6 +150,17 @@ class Rehearsal:
             labels = (tags_of if spec.task == "token-classification" else classes_of)(rows.train, rows.validation)
             self.problems += [*unknown_classes(spec, labels), *other_labels(spec, labels)]
         self._first(rows, lambda part: encoded(spec, part, labels, self.tokenizer))
+        if spec.task == "extractive-qa":
+            self._count_windows(spec, rows.train)
+
+    def _count_windows(self, spec: RunSpec, rows: Sequence[Row]) -> None:
+        looked = rows[:: -(-len(rows) // COUNTED)]
+        found = 0
+        for start in range(0, len(looked), AT_ONCE):
+            if self.enough():
+                raise Stopped
+            found += len(encoded(spec, looked[start : start + AT_ONCE], [], self.tokenizer).items)
+        self.windows[spec.data.source] = round(found * len(rows) / len(looked))
 
     def preference(self, spec: RunSpec) -> None:
         """Pairs, or single answers of both sorts."""
@@ -235,6 +251,7 @@ def main() -> None:
         rehearsal = Rehearsal(spec_of(request["spec"]), Path(folder), time.monotonic() + request["seconds"])
         rehearsal.run()
     answer = {"problems": [problem.as_dict() for problem in rehearsal.problems], "whole": rehearsal.whole}
+    answer |= {"windows": rehearsal.windows}
     sys.stdout.write(json.dumps(answer))
 
 

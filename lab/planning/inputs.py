@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from lab.models import ModelFacts
 from lab.planning.hardware import Hardware, find_hardware
 from lab.planning.packing import pack, packs_needed
+from lab.planning.windows import windows_of_lengths
 from lab.presets import presets_dir
 from lab.spec import RunSpec
 from lab.text import N_
@@ -23,7 +25,8 @@ _DEMO_TEMPLATE_CHARACTERS = len("### Question: \n### Answer: ")
 class PlanInputs:
     """The numbers of one plan: examples, tokens per example (mean and longest), the device, and what was
     assumed. `packs`: sequences of the maximum length that the examples fill where the run packs them, None where it
-    does not or their number is not known; `counted_packs` is what the caller counted from the lengths.
+    does not or their number is not known; `counted_packs` is what the caller counted from the lengths. `windows`: the
+    examples, where these are windows of `rows` passages.
 
     `assumptions` maps a name to {"value", "source"}, where a source of several parts also stands as template and
     values; a measured run replaces them.
@@ -40,6 +43,8 @@ class PlanInputs:
     assumptions: dict[str, dict[str, Any]] = field(default_factory=dict)
     packs: int | None = None
     counted_packs: int | None = None
+    windows: int | None = None
+    rows: int | None = None
 
     @property
     def items(self) -> int | None:
@@ -71,7 +76,7 @@ class PlanInputs:
 def gather(
     spec: RunSpec, facts: ModelFacts, *, examples: int | None = None, mean_tokens: float | None = None,
     longest_tokens: int | None = None, device: str | Hardware | None = None, tokens_per_s: float | None = None,
-    packs: int | None = None,
+    packs: int | None = None, windows: int | Mapping[str, Any] | None = None,
 ) -> PlanInputs:  # fmt: skip
     """Complete what the caller knows by the spec, the embedded demo, and named assumptions."""
     assumptions: dict[str, dict[str, Any]] = {}
@@ -107,8 +112,11 @@ def gather(
     if spec.data.packing:
         filled = _packs(spec, examples, mean, packs, assumptions)
         longest = spec.data.max_length  # a row of the device is a pack
+    if isinstance(windows, Mapping):
+        windows = windows_of_lengths(windows, spec.data.max_length, spec.tasks.stride)
     return PlanInputs(
-        spec, facts, examples, mean, longest, chosen, found, tokens_per_s, assumptions, filled, packs
+        spec, facts, examples if windows is None else windows, mean, longest, chosen, found, tokens_per_s, assumptions,
+        filled, packs, windows, examples,
     )  # fmt: skip
 
 

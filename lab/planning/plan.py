@@ -5,6 +5,7 @@ verdicts.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,7 @@ class Plan:
             "time_s": None if self.time_s is None else round(self.time_s, 1),
             "verdicts": [verdict.as_dict() for verdict in self.verdicts],
             "examples": self.inputs.examples,
+            "rows": self.inputs.rows,
             "packs": self.inputs.packs,
             "tokens_per_example": round(self.inputs.mean_tokens, 1),
             "tokens": None if self.tokens is None else round(self.tokens),
@@ -89,18 +91,21 @@ def plan(
     device: str | Hardware | None = None,
     tokens_per_s: float | None = None,
     packs: int | None = None,
+    windows: int | Mapping[str, Any] | None = None,
 ) -> Plan:
     """Compute the plan of a spec.
 
     `examples` (training rows) and the lengths in tokens come from a prepared data set and win over
     `data.examples`; `device` is cpu, a GPU's name, cuda, or a device described; `tokens_per_s` a measured throughput
     in place of the assumed one; `packs` what their packing into `data.max_length` tokens was counted to give, which
-    a batch counts where the spec packs. Raises InputError for a model folder that cannot be used.
+    a batch counts where the spec packs; `windows` how many windows the passages of the rows are read in, which are its
+    examples, or the measured lengths from which that is estimated (`windows_of_lengths`). Raises InputError for a model
+    folder that cannot be used.
     """
     facts = facts_of(spec.model.source) if facts is None else facts
     given = gather(
         spec, facts, examples=examples, mean_tokens=mean_tokens, longest_tokens=longest_tokens, device=device,
-        tokens_per_s=tokens_per_s, packs=packs,
+        tokens_per_s=tokens_per_s, packs=packs, windows=windows,
     )  # fmt: skip
     used: dict[str, tuple[str, dict[str, Any]]] = {}
     schedule, devices = spec.schedule, spec.resources.devices

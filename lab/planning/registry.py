@@ -20,6 +20,7 @@ MODULES = (
     "batch",
     "steps",
     "packing",
+    "windows",
     "warmup",
     "rates",
     "lora",

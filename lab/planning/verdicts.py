@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.planning import lora
+from lab.planning.registry import formula_named
 from lab.planning.suggestions import memory_change
 from lab.spec import RunSpec
 from lab.text import N_, fill
@@ -65,6 +66,7 @@ def judge(plan: Plan, spec: RunSpec) -> list[Verdict]:
         _targets,
         _length,
         _packs,
+        _windows,
         _epochs,
         _batch,
         _rate,
@@ -131,6 +133,29 @@ def _packs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
     if "packs" in given.assumptions:
         sentence = N_("{examples} examples go into about {packs} packs of {length} tokens; a batch counts packs.")
     yield Verdict("data.packing", "info", sentence, source, values)
+
+
+def _windows(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
+    given = plan.inputs
+    asked = spec.tasks.kinds.values() if spec.task == "multi-task" else [spec.task]
+    if "extractive-qa" not in asked:
+        return
+    values = {"length": spec.data.max_length, "overlap": spec.tasks.stride}
+    source = formula_named("windows_of_row").source
+    if given.windows is None:
+        sentence = N_(
+            "A passage longer than {length} tokens is read in windows, each an example, so the run has more steps "
+            "than are planned here: 1 + (tokens - {length}) / ({length} - question - {overlap}) windows for a row, "
+            "rounded up."
+        )
+        yield Verdict("tasks.stride", "info", sentence, source, values)
+    elif given.rows is not None and given.windows != given.rows:
+        sentence = N_(
+            "{rows} rows are read in about {windows} windows of at most {length} tokens, which share {overlap}; a "
+            "batch counts windows."
+        )
+        values |= {"rows": given.rows, "windows": given.windows}
+        yield Verdict("tasks.stride", "info", sentence, source, values)
 
 
 def _epochs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:

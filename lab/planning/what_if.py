@@ -74,12 +74,13 @@ def replanned(made: Plan, changes: dict[str, Any]) -> Plan:
     return plan(
         spec,
         facts=given.facts if same_model else None,
-        examples=spec.data.examples if "data.examples" in changes else given.examples,
+        examples=spec.data.examples if "data.examples" in changes else given.rows,
         mean_tokens=given.mean_tokens if known_length else None,
         longest_tokens=given.longest_tokens if known_length else None,
         device=given.hardware or given.device,
         tokens_per_s=given.tokens_per_s if same_work else None,
         packs=given.counted_packs if same_length and same_model else None,
+        windows=given.windows if same_length and same_model and spec.tasks.stride == given.spec.tasks.stride else None,
     )
 
 

@@ -34,8 +34,7 @@ def problems(spec: RunSpec) -> list[LabError]:
     spec = chain.resolved(spec)[0]
     if not tokenizer_is_here(spec.model.source):
         return []
-    kept = spec.regularisation
-    named = [*sources(spec), *([kept.ewc_data] if kept.ewc_lambda > 0 and kept.ewc_data.strip() else [])]
+    named = _named(spec)
     if all(known(spec, source) for source in named):
         return []
     if any(_size(source) > LARGEST for source in named):
@@ -45,18 +44,35 @@ def problems(spec: RunSpec) -> list[LabError]:
         if len(_SEEN) >= REMEMBERED:
             _SEEN.clear()
         _SEEN[key] = _asked(spec, named)
-    return [from_dict(problem) for problem in _SEEN[key]]
+    return [from_dict(problem) for problem in _SEEN[key]["problems"]]
 
 
-_SEEN: dict[str, list[dict[str, Any]]] = {}  # what was found in this process, so that nobody waits for it twice
+def windows(spec: RunSpec) -> int | None:
+    """The windows that the passages of this run were found to need when it was rehearsed here; None before that.
+
+    Raises NotFoundError for a run that is gone.
+    """
+    spec = chain.resolved(spec)[0]
+    named = _named(spec)
+    counted = _SEEN.get(_key(spec, named), {}).get("windows", {})
+    return counted.get(spec.data.source)
 
 
-def _asked(spec: RunSpec, named: Sequence[str]) -> list[dict[str, Any]]:
+_SEEN: dict[str, dict[str, Any]] = {}  # what was found in this process, so that nobody waits for it twice
+
+
+def _named(spec: RunSpec) -> list[str]:
+    """The data that a run reads."""
+    kept = spec.regularisation
+    return [*sources(spec), *([kept.ewc_data] if kept.ewc_lambda > 0 and kept.ewc_data.strip() else [])]
+
+
+def _asked(spec: RunSpec, named: Sequence[str]) -> dict[str, Any]:
     request = {"spec": spec.model_dump(mode="json"), "seconds": SECONDS}
     seconds = sum(wall_seconds(source) for source in named) + SECONDS
     most = {"file": WRITTEN, "cpu_s": int(sum(map(cpu_seconds, named)) + SECONDS)}
     answer: dict[str, Any] = ask(CHILD, request, timeout_s=seconds, limits=most)
-    return list(answer["problems"])
+    return answer
 
 
 def _key(spec: RunSpec, named: Sequence[str]) -> str:

@@ -56,6 +56,7 @@ def start_run(spec: RunSpec, *, short: bool, name: str) -> str | None:
         found = beforehand.problems(spec, facts_of(chain.resolved(spec)[0].model.source))
         if found := found or rehearsal.merged([], rehearsal.problems(spec)):
             raise InputErrors(found)
+        now = estimate.of(spec)  # with what the rows have told
         run = client.submit(spec, short=short, plan=now.plan, key=press_key(name))
     except LabError as error:
         st.session_state[_ERROR] = error

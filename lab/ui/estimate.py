@@ -16,6 +16,7 @@ from lab.runs import chain, client, registry
 from lab.runs.directory import RunDirectory
 from lab.runs.home import is_id
 from lab.runs.packs import packs_of
+from lab.runs.windows import windows_of
 from lab.spec import RunSpec
 from lab.text import N_
 from lab.ui import own_gpu
@@ -48,6 +49,8 @@ def of(spec: RunSpec, *, device: str = HERE) -> Estimate:
     known, data_error = _known_of_tasks(spec) if spec.task == "multi-task" else _known_data(spec.data.source)
     if data_error is None and spec.data.packing:
         known |= {"packs": packs_of(spec)}
+    if data_error is None:
+        known |= {"windows": _windows(spec)}
     if device == own_gpu.CODE:
         made = plan(spec, facts=facts, device=own_gpu.described() or "cuda", **known)
         limit: tuple[float | None, str] = (own_gpu.memory_gb() * 1e9 / GIB, own_gpu.name())
@@ -101,6 +104,13 @@ def _known_data(source: str) -> tuple[dict[str, Any], LabError | None]:
         "longest_tokens": (record.get("tokens") or {}).get("max") or lengths.get("max"),
     }
     return {name: value for name, value in known.items() if value}, None
+
+
+def _windows(spec: RunSpec) -> int | dict[str, Any] | None:
+    try:
+        return windows_of(spec)
+    except LabError:
+        return None  # told beside the model
 
 
 def _known_of_tasks(spec: RunSpec) -> tuple[dict[str, Any], LabError | None]:
