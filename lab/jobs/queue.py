@@ -148,7 +148,7 @@ class Queue:
         if row.kind in TAKES_STANDBY:
             folder = directory.attempt_path(number)
             why = self.standby.refusal(directory.request)
-            note_start(folder, warm=not why, why=why, asked=row.queued)
+            note_start(folder, warm=not why, why=why or self.standby.remark, asked=row.queued)
             if not why and self.standby.hand_over(directory.path, number, descriptors):
                 return
             if not why:

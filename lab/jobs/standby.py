@@ -57,6 +57,7 @@ class _Waiting:
     shim: int
     environment: dict[str, str]
     code: str
+    importing: bool = False  # when it was last asked
 
     @property
     def alive(self) -> bool:
@@ -72,6 +73,7 @@ class _Waiting:
             while select.select([self.line], [], [], max(0.0, end - time.monotonic()))[0]:
                 said = messages.receive(self.line)[0]
                 if said is None or said.get("ask") == token:
+                    self.importing = bool(said and said.get("importing"))
                     return said is not None
         return False
 
@@ -129,6 +131,11 @@ class Standby:
                 self.end(why)
                 return why
         return ""
+
+    @property
+    def remark(self) -> str:
+        """What there is to say of the standby that was not refused; empty when it has everything imported."""
+        return "it was still importing" if self._waiting is not None and self._waiting.importing else ""
 
     def hand_over(self, run: Path, attempt: int, locks: Sequence[int]) -> bool:
         """Give it the run and the locks of the attempt, for good; False when it has just died."""

@@ -94,7 +94,10 @@ def wait(supervisor: socket.socket) -> StandbyShim | None:
                 outlive_parent()
                 return StandbyShim(RunDirectory(asked["run"]), asked["attempt"], files, waiting)
             # While it imports it cannot answer for itself; that it lives is enough.
-            messages.send(waiting.line if waiting.ready else supervisor, asked)
+            if waiting.ready:
+                messages.send(waiting.line, asked)
+            else:
+                messages.send(supervisor, {**asked, "importing": True})
 
 
 def main() -> None:

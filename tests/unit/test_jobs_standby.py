@@ -215,7 +215,7 @@ def test_a_run_that_comes_while_the_standby_still_imports_takes_it(spec_of: Call
     worker = processes("standby_worker")[0].pid
     run = client.submit(spec_of(4))
     assert client.wait(run, 90).state == "succeeded"
-    assert (started(run), attempt(run, "shim")["worker"]["pid"]) == ([("warm", "")], worker)
+    assert (started(run), attempt(run, "shim")["worker"]["pid"]) == ([("warm", "it was still importing")], worker)
 
 
 # --- it is lost ---
