@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.models import ModelFacts
 from lab.planning.hardware import Hardware, find_hardware
+from lab.planning.lengths import fitted
 from lab.planning.packing import pack, packs_needed
 from lab.planning.windows import windows_of_lengths
 from lab.presets import presets_dir
@@ -26,7 +27,8 @@ class PlanInputs:
     """The numbers of one plan: examples, tokens per example (mean and longest), the device, and what was
     assumed. `packs`: sequences of the maximum length that the examples fill where the run packs them, None where it
     does not or their number is not known; `counted_packs` is what the caller counted from the lengths. `windows`: the
-    examples, where these are windows of `rows` passages.
+    examples, where these are windows of `rows` passages. The `spec` is as its run takes it (`lab.planning.lengths`);
+    `asked_length` is its maximum length before that.
 
     `assumptions` maps a name to {"value", "source"}, where a source of several parts also stands as template and
     values; a measured run replaces them.
@@ -45,6 +47,7 @@ class PlanInputs:
     counted_packs: int | None = None
     windows: int | None = None
     rows: int | None = None
+    asked_length: int = 0
 
     @property
     def items(self) -> int | None:
@@ -80,6 +83,8 @@ def gather(
 ) -> PlanInputs:  # fmt: skip
     """Complete what the caller knows by the spec, the embedded demo, and named assumptions."""
     assumptions: dict[str, dict[str, Any]] = {}
+    asked, spec = spec.data.max_length, fitted(spec, facts)
+    packs = packs if asked == spec.data.max_length else None  # counted for another length
     if examples is None:
         examples = spec.data.examples
     if spec.data.source == "demo" and examples is None and spec.task != "multi-task":  # which has sources of its own
@@ -116,7 +121,7 @@ def gather(
         windows = windows_of_lengths(windows, spec.data.max_length, spec.tasks.stride)
     return PlanInputs(
         spec, facts, examples if windows is None else windows, mean, longest, chosen, found, tokens_per_s, assumptions,
-        filled, packs, windows, examples,
+        filled, packs, windows, examples, asked,
     )  # fmt: skip
 
 

@@ -107,6 +107,7 @@ def plan(
         spec, facts, examples=examples, mean_tokens=mean_tokens, longest_tokens=longest_tokens, device=device,
         tokens_per_s=tokens_per_s, packs=packs, windows=windows,
     )  # fmt: skip
+    spec = given.spec
     used: dict[str, tuple[str, dict[str, Any]]] = {}
     schedule, devices = spec.schedule, spec.resources.devices
     size = {

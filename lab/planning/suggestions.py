@@ -57,8 +57,8 @@ def _rate(_verdict: Verdict, plan: Plan, _spec: RunSpec) -> Change:
     return {} if usual is None else {"schedule.learning_rate": usual.default}
 
 
-def _length(_verdict: Verdict, plan: Plan, _spec: RunSpec) -> Change:
-    return {"data.max_length": plan.inputs.facts.positions}
+def _length(verdict: Verdict, _plan: Plan, _spec: RunSpec) -> Change:
+    return {"data.max_length": verdict.values["positions"]}
 
 
 def memory_change(plan: Plan, limit_gib: float) -> Change:

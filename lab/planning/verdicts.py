@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from lab.planning import lora
-from lab.planning.registry import formula_named
+from lab.planning import lora, verdicts_lengths
 from lab.planning.suggestions import memory_change
+from lab.planning.verdict import Status, Verdict
 from lab.spec import RunSpec
-from lab.text import N_, fill
+from lab.text import N_
 
 if TYPE_CHECKING:
     from lab.planning.plan import Plan
-
-Status = Literal["ok", "info", "low", "high", "warning", "error"]
 
 AMBER_EPOCHS, RED_EPOCHS, FEW_ROWS_EPOCHS = 5, 10, 15
 FEW_ROWS = 1000
@@ -28,45 +24,14 @@ BANDS = {
 }
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """One finding: the setting, a status, a sentence with its values apart (for translation), and its
-    source.
-    """
-
-    field: str
-    status: Status
-    template: str
-    source: str
-    values: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def why(self) -> str:
-        """The English sentence."""
-        return fill(self.template, self.values)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The verdict as `--json` prints it: field, status, why, source, and the sentence before its
-        values.
-        """
-        return {
-            "field": self.field,
-            "status": self.status,
-            "why": self.why,
-            "source": self.source,
-            "template": self.template,
-            "values": self.values,
-        }
-
-
 def judge(plan: Plan, spec: RunSpec) -> list[Verdict]:
     """Every verdict on a plan, in the order of the settings."""
     rules: tuple[Callable[[Plan, RunSpec], Iterator[Verdict]], ...] = (
         _model,
         _targets,
-        _length,
-        _packs,
-        _windows,
+        verdicts_lengths.length,
+        verdicts_lengths.packs,
+        verdicts_lengths.windows,
         _epochs,
         _batch,
         _rate,
@@ -109,53 +74,6 @@ def _targets(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
             N_("LoRA on some layers only learns less than on all linear layers with as many parameters."),
             "thinkingmachines.ai/blog/lora; arXiv:2305.14314",
         )
-
-
-def _length(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
-    positions = plan.inputs.facts.positions
-    if positions is not None and spec.data.max_length > positions:
-        yield Verdict(
-            "data.max_length",
-            "error" if plan.inputs.facts.family in ("gpt2", "bert") else "high",
-            N_("{length} tokens are more than the {positions} positions of the model."),
-            "config.json of the model",
-            {"length": spec.data.max_length, "positions": positions},
-        )
-
-
-def _packs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
-    given = plan.inputs
-    if given.packs is None or given.examples is None:
-        return
-    values = {"examples": given.examples, "packs": given.packs, "length": spec.data.max_length}
-    source = str(given.assumptions.get("packs", {}).get("source") or N_("the lengths of the prepared data set"))
-    sentence = N_("{examples} examples go into {packs} packs of {length} tokens; a batch counts packs.")
-    if "packs" in given.assumptions:
-        sentence = N_("{examples} examples go into about {packs} packs of {length} tokens; a batch counts packs.")
-    yield Verdict("data.packing", "info", sentence, source, values)
-
-
-def _windows(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:
-    given = plan.inputs
-    asked = spec.tasks.kinds.values() if spec.task == "multi-task" else [spec.task]
-    if "extractive-qa" not in asked:
-        return
-    values = {"length": spec.data.max_length, "overlap": spec.tasks.stride}
-    source = formula_named("windows_of_row").source
-    if given.windows is None:
-        sentence = N_(
-            "A passage longer than {length} tokens is read in windows, each an example, so the run has more steps "
-            "than are planned here: 1 + (tokens - {length}) / ({length} - question - {overlap}) windows for a row, "
-            "rounded up."
-        )
-        yield Verdict("tasks.stride", "info", sentence, source, values)
-    elif given.rows is not None and given.windows != given.rows:
-        sentence = N_(
-            "{rows} rows are read in about {windows} windows of at most {length} tokens, which share {overlap}; a "
-            "batch counts windows."
-        )
-        values |= {"rows": given.rows, "windows": given.windows}
-        yield Verdict("tasks.stride", "info", sentence, source, values)
 
 
 def _epochs(plan: Plan, spec: RunSpec) -> Iterator[Verdict]:

@@ -1,5 +1,6 @@
 """The plan of a spec: the numbers a person decides by, and what it says about them."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from lab.planning.activations import activation_bytes
 from lab.planning.compute import flops_per_token
 from lab.planning.hardware import find_hardware, hardware
 from lab.planning.memory import GIB, fused_head_bytes, logit_bytes, weight_bytes
+from lab.planning.suggestions import suggestion
+from lab.runs import early_checks
 from lab.spec import RunSpec, read_overrides, with_overrides
 
 RATE = "schedule.learning_rate"
@@ -48,6 +51,27 @@ def test_the_example_of_the_design_is_192_and_42_epochs() -> None:
     assert set(answer) >= KEYS
     assert verdict(answer, "schedule.max_steps")["status"] == "error"
     assert "42.1 times" in verdict(answer, "schedule.max_steps")["why"]
+
+
+@pytest.mark.parametrize(
+    ("length", "status", "word", "planned_length"),
+    [(512, "warning", "cuts the maximum length to 64 and starts", 64), (300, "error", "the run is refused", 300)],
+)
+def test_a_length_beyond_the_models_positions_says_what_the_run_will_do(
+    length: int, status: str, word: str, planned_length: int
+) -> None:
+    facts = dataclasses.replace(facts_of("gpt2"), positions=64)
+    spec = with_overrides(RunSpec(), {"data.max_length": length, "data.examples": 100})
+    made = plan(spec, facts=facts)
+    (told,) = [one for one in made.verdicts if one.field == "data.max_length"]
+    assert (told.status, told.values["positions"]) == (status, 64) and word in told.why
+    assert made.inputs.longest_tokens == planned_length
+    assert suggestion(told, made) == {"data.max_length": 64}
+    refused = [one for one in early_checks.problems(spec, facts) if one.where == "data.max_length"]
+    assert bool(refused) == (status == "error")  # the queue and the plan agree
+    shorter = plan(with_overrides(spec, {"data.max_length": 64}), facts=facts)
+    assert not [one for one in shorter.verdicts if one.field == "data.max_length"]
+    assert made.memory.total_gib == shorter.memory.total_gib or status == "error"
 
 
 def test_epochs_become_steps_as_the_trainer_rounds_them() -> None:
@@ -106,7 +130,7 @@ def test_a_measured_throughput_replaces_the_assumed_one() -> None:
         (["schedule.per_device_batch=64"], "schedule.accumulation", "high"),
         (["schedule.per_device_batch=1", "schedule.accumulation=1"], "schedule.accumulation", "low"),
         (["model.source=gpt2", "data.max_length=2048"], "data.max_length", "error"),
-        (["model.source=llama-7b", "data.max_length=4096"], "data.max_length", "high"),
+        (["model.source=llama-7b", "data.max_length=4096"], "data.max_length", "error"),
         (["model.source=gpt2", "method.target_modules=q_proj"], "method.target_modules", "error"),
         (["model.source=gpt2", "method.target_modules=c_attn"], "method.target_modules", "warning"),
         (["schedule.max_grad_norm=0"], "schedule.max_grad_norm", "warning"),
