@@ -92,12 +92,20 @@ def outcome(view: RunView) -> None:
 
 
 def _notes(view: RunView) -> None:
-    """What the run changed or found by itself; all of it stands with the log."""
-    shown = view.notes[-MOST_NOTES:]
-    if shown:
-        with st.container(gap="xxsmall"):
-            for note in shown:
-                st.caption(":material/info: " + plain(say(note)))
+    """What the run changed or found by itself, each once and warnings first; all of it stands with the log."""
+    warnings, others = notes_of(view)
+    with st.container(gap="xxsmall"):
+        for text in warnings:
+            st.markdown(":orange[:material/warning:] " + plain(text))
+        for text in others[-MOST_NOTES:]:
+            st.caption(":material/info: " + plain(text))
+
+
+def notes_of(view: RunView) -> tuple[list[str], list[str]]:
+    """The warnings of a run and its other notes, each once: a resumed attempt finds much of it again."""
+    different = {say(note): note.get("level") == "warning" for note in view.notes}
+    warnings = [text for text, is_warning in different.items() if is_warning]
+    return warnings, [text for text in different if text not in warnings]
 
 
 def samples_panel(view: RunView) -> None:

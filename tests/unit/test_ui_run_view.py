@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from lab.runs.fold import Phase, Sample
 from lab.ui.run_numbers import phase_line
-from lab.ui.run_view import _answer_table
+from lab.ui.run_view import _answer_table, notes_of
 
 
 def sample(step: int, text: str, stopped: bool = True) -> Sample:
@@ -47,3 +47,9 @@ def test_what_is_done_stays_ticked_while_the_base_model_is_asked_last():
     line = phase_line(SimpleNamespace(phases=phases, phase="evaluate"))
     assert "● Evaluate" in line
     assert "✓ Save" in line
+
+
+def test_a_warning_is_told_apart_and_what_a_resumed_attempt_finds_again_stands_once():
+    notes = [("info", "Dropout is off."), ("warning", "9 rows are left out."), ("info", "Dropout is off.")]
+    view = SimpleNamespace(notes=[{"level": level, "template": text, "values": {}} for level, text in notes])
+    assert notes_of(view) == (["9 rows are left out."], ["Dropout is off."])
