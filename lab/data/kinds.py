@@ -48,7 +48,7 @@ def find(columns: Sequence[str], rows: Sequence[Row], mapping: Mapping[str, str]
         found = _roles_of(candidate, columns, rows, said)
         if found is not None:
             return Found(candidate.name, found, split, _scheme(found, rows))
-    return None if kind or said else _labels_by_values(columns, rows, split)
+    return None if said or kind not in ("", "classification") else _labels_by_values(columns, rows, split)
 
 
 def _roles_of(

@@ -92,6 +92,13 @@ def test_a_name_within_another_name_is_no_match(columns: tuple[str, ...]):
     assert guess(same(*columns)) is None
 
 
+@pytest.mark.parametrize("kind", ["", "classification"])
+def test_labels_without_a_heading_are_found_also_when_the_task_is_known(kind: str):
+    rows = [{"column_1": f"text {i}", "column_2": str(i % 2)} for i in range(30)]
+    found = find(("column_1", "column_2"), rows, {}, kind)
+    assert found is not None and found.mapping == {"text": "column_1", "label": "column_2"}
+
+
 def test_a_mapping_that_is_said_is_kept_and_completed():
     row = same("question", "answer", "title")
     assert guess(row, mapping={"question": "title"}) == (
