@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from lab.runs.store import Busy
 from lab.ui.language import _, choose_language
-from lab.ui.layout import style_page
+from lab.ui.layout import error_card, style_page
 from lab.ui.machine import machine_line
 from lab.ui.menu import pages
 
@@ -25,4 +26,7 @@ st.html(
     unsafe_allow_javascript=True,
 )
 st.set_page_config(page_title=_("{page} - Fine-Tuning Lab", page=page.title))
-page.run()
+try:
+    page.run()
+except Busy as error:
+    error_card(error)

@@ -19,7 +19,7 @@ from lab.jobs.listening import Ears
 from lab.jobs.queue import Queue
 from lab.runs.locks import try_lock
 from lab.runs.procs import Process
-from lab.runs.store import Store
+from lab.runs.store import Busy, Store
 from lab.runs.supervision import lock_path
 
 BUSY_S = 0.5  # longest time between two looks at attempts that may be alive; events wake it earlier
@@ -55,7 +55,7 @@ def _supervise(queue: Queue, ears: Ears) -> None:
         try:
             busy = queue.step()
             idle_since = time.monotonic() if queue.standby.wanted else idle_since
-        except sqlite3.OperationalError as error:  # the disk is full, or somebody keeps the data base locked
+        except (sqlite3.OperationalError, Busy) as error:  # the disk is full, or somebody keeps the data base locked
             sys.stderr.write(f"lab.db: {error}\n")
             busy = True
         _reap()

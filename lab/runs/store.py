@@ -22,7 +22,13 @@ from lab.runs.schema import SCHEMA, VERSION
 from lab.runs.states import ENDED, LANE_OF, MOVES
 from lab.text import N_
 
-__all__ = ["Intent", "RunRow", "Store"]
+__all__ = ["Busy", "Intent", "RunRow", "Store"]
+
+PATIENCE_S = 60.0  # a commit waits for the disk, and a disk that takes a checkpoint of gigabytes answers late
+
+
+class Busy(LabError):
+    """Somebody else has had the data base for longer than anybody waits."""
 
 
 class Store:
@@ -33,13 +39,13 @@ class Store:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None)
         connection.row_factory = sqlite3.Row
         try:
             connection.execute("pragma synchronous = full")
             version = connection.execute("pragma user_version").fetchone()[0]
             if version < VERSION:
-                connection.executescript(SCHEMA)
+                connection.executescript(f"begin immediate; {SCHEMA} commit;")  # one wait for the disk, not twelve
             elif version > VERSION:
                 raise LabError(
                     N_("{path} was written by a newer version of the lab."),
@@ -47,6 +53,14 @@ class Store:
                     path=self.path,
                 )
             yield connection
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            raise Busy(
+                N_("The lab's list of runs is in use by another program, or the disk is very slow."),
+                where=str(self.path),
+                next=N_("Try again in a moment. If it stays so, end other programs that open the file."),
+            ) from error
         finally:
             connection.close()
 

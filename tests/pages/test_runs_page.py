@@ -1,5 +1,7 @@
 """The runs page while runs wait, and the publish page after an upload that failed."""
 
+import sqlite3
+
 import pytest
 from page_driver import address, open_page, text_of
 
@@ -76,3 +78,16 @@ def test_a_failed_upload_can_be_tried_again_with_the_same_settings():
     again = address(app, "upload")
     assert again != upload
     assert client.RunDirectory.of(again).parameters == asked
+
+
+def test_a_data_base_that_another_program_keeps_is_told_in_a_sentence(monkeypatch):
+    run = client.submit(RunSpec(), plan={"steps": 765})
+    monkeypatch.setattr("lab.runs.store.PATIENCE_S", 0.05)
+    holder = sqlite3.connect(Store().path, isolation_level=None)
+    holder.execute("begin exclusive")
+    app = open_page("runs", run=run)  # which finds no error on the page
+    assert "in use by another program" in text_of(app) and "Try again in a moment" in text_of(app)
+    holder.execute("commit")
+    holder.close()
+    app.run()
+    assert "in use by another program" not in text_of(app) and "0 of 765" in text_of(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from lab.errors import LabError, NotFoundError
 from lab.runs.home import new_id
 from lab.runs.states import ENDED, FROZEN, LANE_OF, MOVES
-from lab.runs.store import RunRow, Store
+from lab.runs.store import Busy, RunRow, Store
 
 
 def run_in(state: str, store: Store) -> RunRow:
@@ -60,6 +61,47 @@ def test_a_key_makes_one_run_however_often_and_from_wherever_it_is_used() -> Non
         made = list(pool.map(lambda _: Store().insert(new_id(), "train", key="press"), range(20)))
     assert len(set(made)) == 1
     assert [row.id for row in store.runs()] == [made[0]]
+
+
+def test_whoever_finds_the_data_base_in_use_waits_until_it_is_free() -> None:
+    store = Store()
+    run_in("queued", store)
+    holder = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    holder.execute("begin exclusive")
+    with ThreadPoolExecutor(2) as pool:
+        written = pool.submit(store.expect, {"threads": 1})
+        read = pool.submit(store.queued)
+        time.sleep(0.3)
+        assert not written.done() and not read.done()
+        holder.execute("commit")
+        holder.close()
+        assert written.result() is None and len(read.result()) == 1
+    assert store.expected() is not None
+
+
+def test_a_data_base_that_stays_in_use_is_a_sentence_and_not_an_error_of_sqlite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lab.runs.store.PATIENCE_S", 0.05)
+    store = Store()
+    row = run_in("queued", store)
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    holder.execute("begin exclusive")
+    for attempted in (store.queued, lambda: store.expect({}), lambda: store.move(row, "starting")):
+        with pytest.raises(Busy) as caught:
+            attempted()
+        assert "in use by another program" in caught.value.message and caught.value.next
+    holder.execute("commit")
+    holder.close()
+    assert store.run(row.id).state == "queued"
+
+
+def test_many_that_open_a_new_data_base_at_once_all_succeed(tmp_path: Path) -> None:
+    for number in range(20):
+        path = tmp_path / f"{number}.db"
+        with ThreadPoolExecutor(6) as pool:
+            made = list(pool.map(lambda i, path=path: Store(path).insert(new_id(), "train", name=str(i)), range(6)))
+        assert {row.id for row in Store(path).runs()} == set(made)
 
 
 def test_a_wish_to_discard_is_not_weakened_to_stopping() -> None:
