@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import InputError
 from lab.runs.directory import RunDirectory
-from lab.runs.home import is_id
+from lab.runs.home import is_id, runs_folder
 from lab.text import N_
 
 if TYPE_CHECKING:
@@ -30,6 +30,28 @@ def resolved(spec: RunSpec) -> tuple[RunSpec, str | None]:
 def place_of(source: str) -> str:
     """Where a model really is: the folder that a run left for its id, anything else as it is. Raises as `resolved`."""
     return str(model_of(source.strip())) if is_id(source.strip()) else source
+
+
+def run_of(source: str) -> str:
+    """The run whose result a model is, named by its id or by the folder in it; empty for any other model."""
+    if is_id(source):
+        return source
+    path = Path(source)
+    if not path.is_absolute() or not path.is_relative_to(runs_folder()):
+        return ""
+    first = path.relative_to(runs_folder()).parts[:1]
+    return first[0] if first and is_id(first[0]) else ""
+
+
+def is_offered(run_id: str) -> bool:
+    """Whether a finished run left a language model that the next run may start from."""
+    if (RunDirectory.of(run_id).final_path / "task.json").is_file():  # one that gives labels
+        return False
+    try:
+        model_of(run_id)
+    except InputError:
+        return False
+    return True
 
 
 def model_of(run_id: str) -> Path:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.models.location import DEMO
-from lab.runs import registry
+from lab.runs import chain, registry
+from lab.runs.directory import RunDirectory
+from lab.runs.home import run_path
 
 if TYPE_CHECKING:
     from lab.spec import RunSpec
@@ -18,7 +20,7 @@ _METHODS = {"lora": "LoRA", "qlora": "QLoRA"}
 def default_name(spec: RunSpec, taken: Collection[str] = ()) -> str:
     """Recipe, or model and method, and the data: `demo LoRA, codealpaca_4k`; numbered if it is taken."""
     method = _METHODS.get(spec.method.name, spec.method.name)
-    first = spec.recipe or f"{_last_part(spec.model.source)} {method}"
+    first = spec.recipe or f"{model_name(spec.model.source)} {method}"
     data = registry.name_of(spec.data.source)
     name = first if first == data else f"{first}, {data}"
     number = 1
@@ -33,5 +35,8 @@ def name_of_request(parameters: dict[str, Any], parent: str = "") -> str:
     return str(parameters.get("name") or parent or (Path(str(path)).name if path else ""))
 
 
-def _last_part(source: str) -> str:
-    return source.rstrip("/").rpartition("/")[2] or source
+def model_name(source: str) -> str:
+    """What a model is called in short: the run that left it, else the last part of its folder or Hub id."""
+    run = chain.run_of(source)
+    name = RunDirectory.of(run).request.get("name") if run and run_path(run).is_dir() else ""
+    return str(name or source.rstrip("/").rpartition("/")[2] or source)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from lab.runs import naming
 from lab.runs.states import ACTIVE, QUEUED
 from lab.runs.store import RunRow
 from lab.runs.view import RunView, read_run, series
@@ -73,8 +74,8 @@ def title_of(view: RunView) -> str:
 
 
 def short_source(source: str) -> str:
-    """The last part of a path or of a Hub id."""
-    return source.rstrip("/").rpartition("/")[2] or source
+    """What a model is called in a line: the run that left it, else the last part of its folder or Hub id."""
+    return naming.model_name(source)
 
 
 def _row(view: RunView) -> dict[str, object]:

@@ -8,28 +8,38 @@ from lab.errors import LabError
 from lab.models import facts_of, model_presets
 from lab.models.facts import tokenizer_is_here
 from lab.models.location import locate
-from lab.runs import chain, child, registry
+from lab.runs import chain, child, client, registry
 from lab.runs.home import is_id
 from lab.ui import draft, forms
 from lab.ui.language import _
 from lab.ui.layout import error_card
 from lab.ui.run_list import short_source
 
+RUNS_LOOKED_AT, RUNS_OFFERED = 20, 8  # newest runs whose results the next one may start from
 SMALL_MODEL = 2_000_000_000  # parameters; what a single consumer GPU tunes
 
 
 def models() -> list[str]:
-    """The demo, the folders in the lab's home, and the small models of the Hub that the lab knows by name."""
+    """The demo, what the newest runs left, the folders in the lab's home, and the small models of the Hub that the
+    lab knows by name.
+    """
     recipes_own = str(draft.reference("model.source"))
     local = [str(path) for path in registry.local_models()]
     known = [preset.hub for preset in model_presets().values() if preset.parameters <= SMALL_MODEL]
-    return list(dict.fromkeys(["demo", *([recipes_own] if recipes_own else []), *local, *known]))
+    return list(dict.fromkeys(["demo", *([recipes_own] if recipes_own else []), *_results(), *local, *known]))
+
+
+def _results() -> list[str]:
+    ended = [run.id for run in client.list_runs(limit=RUNS_LOOKED_AT) if run.state == "succeeded"]
+    return [run for run in ended if chain.is_offered(run)][:RUNS_OFFERED]
 
 
 def model_name(source: str) -> str:
-    """A model in the list: the demo in words, a folder by its name, a Hub id as it is."""
+    """A model in the list: the demo in words, a run or a folder by its name, a Hub id as it is."""
     if source == "demo":
         return _("demo: small, comes with the lab")
+    if is_id(source):
+        return _("{name} (result of a run)", name=short_source(source))
     return _("{name} (this machine)", name=short_source(source)) if source.startswith("/") else source
 
 

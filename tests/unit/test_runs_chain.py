@@ -9,8 +9,9 @@ import pytest
 import training_runs as runs
 
 from lab.cli import main
+from lab.json_io import write_json
 from lab.models import facts_of
-from lab.runs import client, find_lr
+from lab.runs import chain, client, find_lr, naming
 from lab.runs.directory import RunDirectory
 from lab.runs.home import new_id, runs_folder
 from lab.ui import estimate
@@ -37,6 +38,18 @@ def test_the_plan_of_a_chained_run_knows_the_model_that_it_starts_from(
     assert told["trainable"]["share"] == pytest.approx(
         told["trainable"]["parameters"] / facts_of(tiny_llama).parameters
     )
+
+
+def test_what_a_run_left_is_offered_and_called_by_the_runs_name(first: RunDirectory) -> None:
+    assert chain.is_offered(first.id)
+    merged = str(first.final_path / "merged")
+    assert (chain.run_of(merged), chain.run_of(first.id), chain.run_of("a/b")) == (first.id, first.id, "")
+    assert naming.model_name(merged) == "merged"  # nobody has named the run
+    write_json(first.path / "request.json", first.request | {"name": "first step"})
+    assert naming.model_name(merged) == naming.model_name(first.id) == "first step"
+    assert naming.default_name(runs.make_spec(Path(merged), Path("/x.jsonl"))).startswith("first step LoRA")
+    (first.final_path / "task.json").write_text("{}")
+    assert not chain.is_offered(first.id)
 
 
 def test_a_run_that_is_gone_is_told_at_the_model(lab_home: Path) -> None:
