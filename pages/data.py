@@ -19,6 +19,7 @@ from lab.ui import (
     data_versions,
     data_view,
     draft,
+    fits,
     sources,
     theme,
     uploads,
@@ -44,6 +45,8 @@ def show_prepared(identifier: str) -> None:
         train = st.button(_("Train on this data"), type="primary", icon=":material/model_training:", key="data-train")
     if train:
         draft.put("data.source", identifier)
+        if fitting := fits.misfit(draft.run_spec()):  # what was put together before was of other data
+            draft.put("task", fitting)
         go("train")
     record, figures = told["record"], told["figures"]
     data_view.heading(record)

@@ -151,6 +151,12 @@ def test_versions_of_one_name_are_listed_with_what_changed():
     assert address(app, "dataset") == first
 
 
+def test_training_on_labels_takes_the_task_that_can_learn_from_them(shown):
+    shown.button(key="data-train").click().run()
+    assert not shown.exception
+    assert (shown.title[0].value, shown.selectbox(key="set-task").value) == ("Train", "classification")
+
+
 def test_an_older_data_set_without_the_newer_files_is_still_shown():
     identifier = made()
     for name in ("steps", "figures", "lengths"):
