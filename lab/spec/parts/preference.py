@@ -32,7 +32,7 @@ class PreferenceSpec(Part):
     )
     loss: Literal["sigmoid", "hinge", "ipo"] = setting(
         "sigmoid",
-        N_("Loss of dpo"),
+        N_("Loss of DPO"),
         N_("sigmoid is DPO's own; ipo keeps a set distance and overfits less; hinge stops at a margin."),
         source="DPO, arXiv:2305.18290; IPO, arXiv:2310.12036; SLiC, arXiv:2305.10425",
     )
