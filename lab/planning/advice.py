@@ -47,11 +47,12 @@ class DataNeed:
         return "recommended" if rows >= self.recommended else "minimum" if rows >= self.minimum else "below"
 
 
-_TABLE = "document 002 L177-183, a rule of thumb"
+_TABLE = N_("document 002 L177-183, a rule of thumb")
+_GENERATION_SOURCE = N_("document 002 L177-183, a rule of thumb; OpenAI guide; arXiv:2305.11206")
 _SENTENCES = N_("A row is an annotated sentence.")
 _GENERATION = N_("For one narrow form fewer do: gains are seen at 50 to 100 good rows, and 1,000 chosen ones can do.")
 _NEEDS = {
-    "causal-lm": DataNeed(500, 5_000, 50_000, N_("examples"), _GENERATION, f"{_TABLE}; OpenAI guide; arXiv:2305.11206"),
+    "causal-lm": DataNeed(500, 5_000, 50_000, N_("examples"), _GENERATION, _GENERATION_SOURCE),
     "token-classification": DataNeed(1_000, 10_000, 100_000, N_("sentences"), _SENTENCES, _TABLE),
     "extractive-qa": DataNeed(1_000, 10_000, 100_000, N_("question-answer pairs"), "", _TABLE),
 }

@@ -59,7 +59,7 @@ def _sufficiency(found: dict[str, Any] | None) -> None:
     )
     notes = [_(str(found["note"]))] if found.get("note") else []
     if found.get("source"):
-        notes.append(_("Source: {source}", source=found["source"]))
+        notes.append(_("Source: {source}", source=_(str(found["source"]))))
     if notes:
         st.caption(plain(" ".join(notes)))
 

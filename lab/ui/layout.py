@@ -33,8 +33,9 @@ _STYLE = """
 .lab-answers tr.last { font-weight: 600; }
 /* The theme's primary colour fills buttons under white text; as text on a dark page it cannot be read. */
 button[kind="segmented_controlActive"], button[kind="pillsActive"] { color: inherit !important; }
-/* The name of a switch takes a second line rather than being cut. */
-[class*="st-key-set-"] label .stMarkdownEllipsis, [class*="st-key-set-"] label .stMarkdownEllipsis p {
+/* The name of a switch, and of a button with several changes, takes a second line rather than being cut. */
+[class*="st-key-set-"] label .stMarkdownEllipsis, [class*="st-key-set-"] label .stMarkdownEllipsis p,
+[class*="st-key-doctor-apply-"] .stMarkdownEllipsis, [class*="st-key-doctor-apply-"] .stMarkdownEllipsis p {
   white-space: normal !important; overflow: visible !important; }
 [class*="st-key-recipe-"] button p { text-align: left; }
 @media (max-width: 640px) { .st-key-page-head > * { min-width: 100% !important; } }

@@ -51,7 +51,11 @@ def used(result: Mapping[str, Any]) -> list[Used]:
 def besides(result: Mapping[str, Any]) -> list[str]:
     """What else the run decided for the sake of speed, or against it, each as one sentence."""
     whys = _record(result).get("why") or {}
-    return [f"{_(label)}: {in_words(whys[name])}." for name, label in _BESIDES.items() if whys.get(name)]
+    return [
+        _("{name}: {what}.", name=_(label), what=in_words(whys[name]))
+        for name, label in _BESIDES.items()
+        if whys.get(name)
+    ]
 
 
 def _record(result: Mapping[str, Any]) -> dict[str, Any]:
