@@ -111,6 +111,6 @@ def _sizes() -> list[Size]:
 def _names(presets: list[Hardware]) -> str:
     """The memory and the names without it, in at most two lines of about the same length."""
     short = list(dict.fromkeys(_BESIDE_THE_NAME.sub("", preset.name) for preset in presets))
-    short[0] = f"{number(presets[0].memory_gb)} GB: {short[0]}"
+    short[0] = _("{size} GB: {names}", size=number(presets[0].memory_gb), names=short[0])
     half = len(short) if len(short) < _ONE_LINE else (len(short) + 1) // 2
     return LINE.join(", ".join(part) for part in (short[:half], short[half:]) if part)

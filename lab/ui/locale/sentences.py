@@ -44,6 +44,7 @@ def recipe(file: BinaryIO, keywords: Any, tags: Any, options: Any) -> Iterator[F
         texts += [entry["name"], *(wrong["what"] for wrong in entry.get("wrong") or [])]
     if "peak_flops" in entry:
         texts += [entry.get(name) for name in _DEVICE_SOURCES]
+        texts += [entry["name"]] if entry["kind"] == "cpu" else []  # a card's name is the same everywhere
     yield from ((1, "N_", str(text), []) for text in texts if text)
 
 
