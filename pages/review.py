@@ -8,7 +8,7 @@ from lab.review.reading import read_comparison
 from lab.runs import client
 from lab.runs.view import read_run
 from lab.spec.rules.task import speaks
-from lab.ui import labelled_view, review_rows, review_view, review_words
+from lab.ui import label_view, labelled_view, review_rows, review_view, review_words
 from lab.ui.language import _
 from lab.ui.layout import empty, error_card, head
 from lab.ui.menu import go, page
@@ -38,7 +38,14 @@ if labelled:
     labelled_view.figures(labelled, unit)
 if comparison.of_labels:  # a model that gives labels is not asked questions
     st.caption(_("Base is the model before this training: a head that is new answers by chance."))
-    review_rows.rows(comparison, run_id, unit)
+    if view.spec is None or view.spec.task != "classification":
+        review_rows.rows(comparison, run_id, unit)
+        st.stop()
+    held_out, own = st.tabs([review_words.heading(unit), _("Try a text")], key="review-tabs")
+    with held_out:
+        review_rows.rows(comparison, run_id, unit)
+    with own:
+        label_view.free_text(view.run)
     st.stop()
 
 review_view.figures(comparison, unit, with_loss=not labelled)

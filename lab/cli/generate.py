@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from lab.cli.arguments import Commands, add_run_argument, command
 from lab.cli.output import Output
 from lab.cli.waiting import failure_of, wait_for
+from lab.cli.words import percent
 from lab.errors import InputError
 from lab.text import N_
 
@@ -46,9 +48,15 @@ def generate(arguments: argparse.Namespace, output: Output) -> int:
     lines: list[str] = []
     for prompt in prompts:
         lines += ["", prompt]
-        lines += [f"  {one['model']:<6}{one['text'].strip()}" for one in outputs if one["prompt"] == prompt]
+        lines += [f"  {one['model']:<6}{said(one)}" for one in outputs if one["prompt"] == prompt]
     output.answer({"run": run, "outputs": outputs}, lines[1:])
     return 0
+
+
+def said(output: dict[str, Any]) -> str:
+    """An answer, or a label with how sure the model is of it."""
+    text = output["text"].strip()
+    return f"{text}  {percent(output['scores'][text])}" if output.get("scores") else text
 
 
 def _prompts(arguments: argparse.Namespace) -> list[str]:

@@ -15,6 +15,7 @@ from lab.serving.request import Request
 from lab.text import N_
 
 if TYPE_CHECKING:
+    from lab.serving.labels import Labels
     from lab.serving.models import Models
 
 IDLE_S = 600.0  # a session without a question for so long ends and frees its memory
@@ -26,7 +27,8 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
     """Answer `prompts`, or with `session` the questions that arrive in `inbox/`, until nobody asks any more.
 
     Parameters: run, prompts, which, max_new_tokens, temperature, seed, session, idle_s. Returns {"ended",
-    "outputs": [{"prompt", "model", "text", "stopped", "seconds"}]}, of a session {"ended", "answered"}.
+    "outputs": [{"prompt", "model", "text", "stopped", "seconds"}]}, of a session {"ended", "answered"}. A classifier's
+    "text" is the label, with "scores" of all labels, and of the tuned model alone.
     """
     parameters = directory.parameters
     source = RunDirectory.of(str(parameters.get("run") or ""))
@@ -35,10 +37,13 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
     if source.kind != "train":
         raise InputError(N_("Run {run} is no training and has no models."), where="run", run=source.id)
     with events.phase("load"):
-        from lab.serving.models import Models  # with this come torch, transformers and peft: seconds
+        # With these come torch, transformers and peft: seconds.
+        from lab.serving.labels import Labels
+        from lab.serving.models import Models
         from lab.training.generate import Interrupted
 
-        models = Models(source, events, directory.attempt_path(attempt))
+        kind = Labels if source.spec.task == "classification" else Models
+        models = kind(source, events, directory.attempt_path(attempt))
     try:
         with events.phase("generate"):
             if request is not None:
@@ -48,13 +53,13 @@ def run(directory: RunDirectory, events: EventWriter, stop: StopFlag, attempt: i
         return STOPPED
 
 
-def _once(models: Models, request: Request, events: EventWriter, stop: StopFlag) -> dict[str, Any]:
+def _once(models: Models | Labels, request: Request, events: EventWriter, stop: StopFlag) -> dict[str, Any]:
     total = len(request.prompts) * len(request.which)
     outputs = models.answers(request, _wish(stop), lambda done: events.progress(done, total))
     return {"ended": "finished", "outputs": outputs}
 
 
-def _session(models: Models, directory: RunDirectory, idle_s: float, stop: StopFlag) -> dict[str, Any]:
+def _session(models: Models | Labels, directory: RunDirectory, idle_s: float, stop: StopFlag) -> dict[str, Any]:
     mailbox, answered = Mailbox(directory.path), 0
     last = time.monotonic()
 

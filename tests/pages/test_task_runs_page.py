@@ -51,6 +51,7 @@ def test_a_classifier_shows_accuracy_and_each_label(bert: Path, monkeypatch: pyt
     shown = text_of(review)
     assert "Accuracy" in shown and "Macro F1" in shown and "20 held-out texts" in shown and "question" not in shown
     assert "always giving the most frequent label" in shown and "ROUGE" not in shown
+    assert [tab.label for tab in review.tabs][-1] == "Try a text"
     tables = [frame.value for frame in review.dataframe]
     assert [list(table["label"]) for table in tables if "label" in table] == [["bad", "good"]]
     assert any(list(table.columns) == ["bad", "good"] and int(table.to_numpy().sum()) == 20 for table in tables)

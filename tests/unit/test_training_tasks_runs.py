@@ -260,6 +260,24 @@ def test_a_classifier_is_not_asked_for_text(bert: Path) -> None:
         build.load_tuned(run.path)
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_classifier_names_the_label_of_a_text_of_ones_own(bert: Path, method: str) -> None:
+    from lab.serving.labels import Labels
+    from lab.serving.request import Request
+
+    run = runs.make_run(runs_folder() / new_id(), classifier(bert, method__name=method))
+    runs.train(run)
+    seen = [json.loads(line) for line in (run.review_path / "tuned.jsonl").read_text().splitlines()]
+    texts = [row["prompt"] for row in seen]
+    models = Labels(run, EventWriter(run, 2), run.path)
+    found = models.answers(Request.of({"prompts": texts}, run.spec), lambda: False)
+    assert [one["text"] for one in found] == [row["text"] for row in seen]
+    assert [max(one["scores"].values()) for one in found] == pytest.approx(
+        [row["confidence"] for row in seen], abs=1e-2
+    )
+    assert all(sum(one["scores"].values()) == pytest.approx(1, abs=1e-3) for one in found)
+
+
 def test_contradictions_of_tasks_are_found_all_at_once() -> None:
     spec = with_overrides(
         RunSpec(), {"task": "multi-task", "tasks.sources": {"a b": "x", "c": "y"}, "tasks.kinds": {"c": "poem"},
