@@ -122,5 +122,7 @@ def _time(
         return made.time_s, "measured"
     if device is None or flops is None:
         return None, "share"
+    if used_share is None and device == made.inputs.hardware:
+        return made.time_s, "share"  # with what a pass costs beside its operations
     share = device.used_share if used_share is None else used_share
     return seconds_of_flops(flops, made.inputs.spec.resources.devices, device.peak_flops, share), "share"

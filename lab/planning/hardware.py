@@ -28,7 +28,9 @@ class Hardware:
     `peak_flops` and `fp8_flops` are FLOP/s of its matrix units without sparsity (bf16, or fp16 where `bf16` is
     false); memory in GB of 1e9 bytes; bandwidth in GB/s; `tdp_w` in watts. `price_per_hour` is a published price in
     US dollars for one device, which a person may replace by their own; None where none is kept. `used_share` is the
-    share of the peak that a run is assumed to reach. `driver_names` are parts of the name that the driver gives.
+    share of the peak that a run is assumed to reach; a pass costs `pass_s` seconds and each of its tokens `token_s`
+    beside the operations (`pass_source`), which is what a small model's time goes into. `driver_names` are parts of the
+    name that the driver gives.
     """
 
     id: str
@@ -50,6 +52,9 @@ class Hardware:
     bandwidth_source: str = ""
     tdp_source: str = ""
     fp8_source: str = ""
+    pass_s: float = 0.0
+    token_s: float = 0.0
+    pass_source: str = ""
 
     @property
     def memory_gib(self) -> float | None:

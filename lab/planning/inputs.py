@@ -105,7 +105,8 @@ def gather(
     if tokens_per_s is None and found is not None:
         assumptions["throughput"] = {
             "value": found.peak_flops * found.used_share,
-            "source": f"{found.name}: {found.source}; {found.used_share:.0%} {found.used_share_source}",
+            "source": f"{found.name}: {found.source}; {found.used_share:.0%} {found.used_share_source}"
+            + (f"; {found.pass_source}" if found.pass_source else ""),
             "template": N_("{device}: {speed}; {share} {why}"),  # the same in parts, to be put together in a language
             "values": {
                 "device": found.name, "speed": found.source, "share": found.used_share, "why": found.used_share_source,

@@ -20,6 +20,8 @@ from lab.planning.trained import trained_of
 from lab.planning.verdicts import Verdict, judge
 from lab.spec import RunSpec
 
+PASS_TOKENS = 8192  # of a pass on a CPU at most (FILLED of lab.training.choices)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -132,7 +134,7 @@ def plan(
         facts, method=spec.method.name, trained=trained, context=given.mean_tokens / 2,
         checkpointing=spec.resources.gradient_checkpointing,
     )  # fmt: skip
-    speed = _speed(given, flops)
+    speed = _speed(given, flops, each, used)
     tokens = None if count is None else count * each
     is_adapter = not spec.method.whole
     usual = rates.range_of(spec, facts)
@@ -198,13 +200,36 @@ def _trained(spec: RunSpec, facts: ModelFacts) -> tuple[int | None, float | None
     return trained, trained / facts.parameters
 
 
-def _speed(given: PlanInputs, flops: float | None) -> float | None:
-    """Tokens per second of all devices together: measured if known, else from the device's assumed FLOP/s."""
+def _speed(
+    given: PlanInputs, flops: float | None, step: float, used: dict[str, tuple[str, dict[str, Any]]]
+) -> float | None:
+    """Tokens per second of all devices together: measured if known, else from the device's assumed FLOP/s.
+
+    `step` are the tokens of an optimizer step.
+    """
     if given.tokens_per_s is not None:
         return given.tokens_per_s
-    if flops is None or given.hardware is None:
+    device = given.hardware
+    if flops is None or device is None:
         return None
-    return given.hardware.peak_flops * given.hardware.used_share * given.spec.resources.devices / flops
+    if not device.pass_s:
+        return device.peak_flops * device.used_share * given.spec.resources.devices / flops
+    inputs = {
+        "flops": flops, "peak": device.peak_flops, "used_share": device.used_share, "pass_s": device.pass_s,
+        "pass_tokens": _pass_tokens(given, step), "token_s": device.token_s,
+    }  # fmt: skip
+    used["tokens_per_s"] = ("tokens_per_second", inputs)
+    return compute.tokens_per_second(**inputs) * given.spec.resources.devices
+
+
+def _pass_tokens(given: PlanInputs, step: float) -> float:
+    """Mean tokens of a pass on a CPU: a micro-batch; without padding as much of an update as one pass takes."""
+    spec = given.spec
+    step = max(1.0, step / spec.resources.devices)
+    if spec.speed.padding_free == "off":
+        return step / spec.schedule.accumulation
+    room = max(PASS_TOKENS, spec.schedule.per_device_batch * spec.data.max_length)
+    return step / math.ceil(step / (spec.speed.tokens_per_pass or room))
 
 
 def _formula(name: str, inputs: dict[str, Any]) -> dict[str, Any]:

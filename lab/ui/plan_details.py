@@ -30,6 +30,7 @@ FIELD_NAMES = {
     "tokens_per_step": N_("Tokens per step"),
     "packs": N_("Packs"),
     "learning_rate_ratio": N_("Learning-rate ratio"),
+    "tokens_per_s": N_("Tokens per second"),
 }
 FLOPS_SOURCE = N_(
     "counted with torch's FlopCounterMode: 6 per weight for a full fine-tune, 4 per weight and 6 per trained parameter "
@@ -51,6 +52,12 @@ INPUT_NAMES = {
     "max_length": N_("maximum length"),
     "pretraining": N_("pre-training rate"),
     "fine_tuning": N_("fine-tuning rate"),
+    "flops": N_("operations per token"),
+    "peak": N_("operations per second at most"),
+    "used_share": N_("share of them in use"),
+    "pass_s": N_("seconds per pass"),
+    "pass_tokens": N_("tokens per pass"),
+    "token_s": N_("seconds per token"),
 }
 
 
@@ -98,6 +105,17 @@ def _speed_and_time(plan: dict[str, Any], key: str) -> None:
     assumed = (plan.get("assumptions") or {}).get("throughput")
     if speed is None:
         return
+    if "tokens_per_s" not in (plan.get("formulas") or {}):
+        _speed(speed, flops, assumed, key)
+    if tokens is not None and plan.get("time_s") is not None:
+        label = _("{name}: how {value} is computed", name=_("Time"), value=duration(plan["time_s"]))
+        with st.expander(label, type="compact", key=f"how-{key}-time"):
+            st.text(_("optimizer steps × tokens per step / tokens per second"))
+            st.text(f"{number(plan['steps'])} × {_plain_number(plan['tokens_per_step'])} / {_plain_number(speed)}")
+            st.caption(_("Loading, evaluations and saving come on top."))
+
+
+def _speed(speed: float, flops: float | None, assumed: dict[str, Any] | None, key: str) -> None:
     label = _("{name}: how {value} is computed", name=_("Tokens per second"), value=_plain_number(speed))
     with st.expander(label, type="compact", key=f"how-{key}-speed"):
         if assumed is None:
@@ -106,12 +124,6 @@ def _speed_and_time(plan: dict[str, Any], key: str) -> None:
             st.text(_("operations per second in use / operations per token"))
             st.text(f"{_assumed_value('throughput', assumed['value'])} / {number(flops / 1e6, 1)} MFLOP")
             st.caption(_("Source: {source}", source=_(FLOPS_SOURCE)))
-    if tokens is not None and plan.get("time_s") is not None:
-        label = _("{name}: how {value} is computed", name=_("Time"), value=duration(plan["time_s"]))
-        with st.expander(label, type="compact", key=f"how-{key}-time"):
-            st.text(_("optimizer steps × tokens per step / tokens per second"))
-            st.text(f"{number(plan['steps'])} × {_plain_number(plan['tokens_per_step'])} / {_plain_number(speed)}")
-            st.caption(_("Loading, evaluations and saving come on top."))
 
 
 def _source_of(assumed: dict[str, Any]) -> str:
@@ -137,7 +149,16 @@ def _plain_number(value: Any) -> str:
     if isinstance(value, float) and 0 < abs(value) < 1e-2:
         return learning_rate(value)
     if isinstance(value, int | float):
-        return number(value, 0 if float(value).is_integer() or abs(value) >= 1000 else 2 if abs(value) < 10 else 1)
+        return number(
+            value,
+            0
+            if float(value).is_integer() or abs(value) >= 1000
+            else 3
+            if abs(value) < 0.1
+            else 2
+            if abs(value) < 10
+            else 1,
+        )
     return _("not known") if value is None else str(value)
 
 

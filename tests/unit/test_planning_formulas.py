@@ -54,6 +54,11 @@ WORKED = [
     ("lora_share", {"model": "llama-3.2-1b", "rank": 16}, 0.00912),
     ("lora_scale", {"alpha": 16, "rank": 64}, 0.25),
     ("full_tuning_gigabytes", {"parameters": 7e9, "bytes_per_parameter": 16}, 112),
+    (
+        "tokens_per_second",
+        {"flops": 1.88e6, "peak": 9e11, "used_share": 0.27, "pass_s": 0.025, "pass_tokens": 4677, "token_s": 4e-5},
+        18_860,
+    ),
     ("tokens_per_sample", {"flops": 9.293e16, "parameters": 774.03e6, "samples": 19_919 * 5}, 200.9),
     (
         "flop_use",

@@ -81,3 +81,15 @@ def test_french_plurals_treat_zero_as_one():
     one = catalogue.ngettext("{count} run is on", "{count} runs are on", 1)
     assert catalogue.ngettext("{count} run is on", "{count} runs are on", 0) == one
     assert catalogue.ngettext("{count} run is on", "{count} runs are on", 2) != one
+
+
+def test_of_a_device_its_sources_can_be_translated_and_a_processor_has_a_name_in_words():
+    from lab.planning.hardware import hardware
+    from lab.ui.locale.sentences import recipe
+
+    folder = Path(__file__).parents[2] / "presets" / "hardware"
+    for preset in hardware().values():
+        with open(folder / f"{preset.id}.yaml", "rb") as file:
+            found = {text for _, _, text, _ in recipe(file, (), (), {})}
+        assert (preset.name in found) == (preset.kind == "cpu")
+        assert {preset.source, preset.memory_source, preset.fp8_source, preset.price_source} - {""} <= found
