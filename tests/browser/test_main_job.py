@@ -77,9 +77,7 @@ def question_file(folder: Path, count: int = 220) -> Path:
     rows = []
     for number in range(count):
         thing, colour = random.Random(number).choice(pairs)
-        rows.append(
-            {"question": f"What colour is the {thing} number {number}?", "answer": f"The {thing} is {colour}."}
-        )
+        rows.append({"question": f"What colour is the {thing} number {number}?", "answer": f"The {thing} is {colour}."})
     path = folder / "colours.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
