@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from lab.cli.words import duration, number
+from lab.text import fill
 
 WIDTH = 24
 LINE_EVERY_S = 10.0  # in a log, as opposed to a terminal
@@ -35,6 +36,8 @@ class Progress:
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Take in one event."""
+        if event["kind"] == "note" and event.get("level") == "warning":
+            return self._warn(event)
         begins = event["kind"] == "phase" and event.get("status") == "start"
         if begins:
             self._phase = str(event.get("phase"))
@@ -50,6 +53,13 @@ class Progress:
             self._draw()
         elif float(event.get("t") or 0) >= self._since:
             self._print(begins)
+
+    def _warn(self, event: dict[str, Any]) -> None:
+        """Leave a warning of the worker standing, above the line on a terminal."""
+        if float(event.get("t") or 0) >= self._since:
+            self.close()
+            sys.stderr.write(f"Warning: {fill(event['template'], event['values'])}\n")
+            sys.stderr.flush()
 
     def _print(self, begins: bool) -> None:
         if begins:

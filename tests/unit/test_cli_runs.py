@@ -184,12 +184,20 @@ def test_a_log_gets_progress_every_ten_seconds_and_nothing_of_an_earlier_attempt
     shown, now = progress.Progress(), time.time()
     shown({"kind": "phase", "t": now - 60, "phase": "load", "status": "start"})
     shown({"kind": "phase", "t": now, "phase": "train", "status": "start"})
+    few = {"kind": "note", "level": "warning", "template": "{left} rows are left out.", "values": {"left": 9}}
+    shown(few | {"t": now - 60})
+    shown(few | {"t": now})
+    shown(few | {"t": now, "level": "info"})
     for step in range(1, 26):
         clock[0] += 1.0
         shown({"kind": "progress", "t": now, "step": step, "steps": 100, "done": step / 100, "eta_s": 75.0})
     shown.close()
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["train", *(f"train   {n} %  step {n}/100  1:15 left" for n in (10, 20))]
+    assert lines == [
+        "train",
+        "Warning: 9 rows are left out.",
+        *(f"train   {n} %  step {n}/100  1:15 left" for n in (10, 20)),
+    ]
 
 
 def test_a_learning_rate_is_shown_in_full() -> None:
