@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import math
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, set_seed
 
-from lab.data.examples import Examples
-from lab.errors import InputError, LabError
+from lab.errors import LabError
 from lab.runs import base
 from lab.runs.directory import RunDirectory
 from lab.runs.events import EventWriter
@@ -30,6 +27,7 @@ from lab.training.interrupts import Interrupted
 from lab.training.measure import Pace, Stopwatch
 from lab.training.memory_watch import MemoryWatch, planned_now
 from lab.training.methods.methods import Methods
+from lab.training.same_run import check_same, context_of
 from lab.training.steps import Course, course
 from lab.training.tasks import TaskPlan, plan_for
 from lab.training.tensorboard import Board
@@ -45,15 +43,6 @@ def fitted(spec: RunSpec, model: PreTrainedModel, events: EventWriter) -> RunSpe
     template = N_("The maximum length is cut from {asked} to the {limit} positions of the model.")
     events.note(template, asked=spec.data.max_length, limit=limit)
     return with_overrides(spec, {"data.max_length": limit})
-
-
-def pieces(examples: Sequence[Any]) -> Iterator[bytes]:
-    """Of each example its length, ids and labels as 64-bit integers: what the sum of a run's data is made of."""
-    if isinstance(examples, Examples):
-        yield from examples.tokens.pieces(examples.numbers)
-        return
-    for example in examples:
-        yield array("q", [len(example.input_ids), *example.input_ids, *example.labels]).tobytes()
 
 
 class Session:
@@ -144,7 +133,7 @@ class Session:
     def train(self) -> None:
         """Train on from the newest sealed checkpoint, if any. Raises Interrupted after sealing a stop."""
         found = seal.newest(self.directory.checkpoints_path)
-        context = self._context()
+        context = context_of(self.examples, self.plan.packs, self.course.steps)
         self.best = Best.of_spec(self.spec, self.plan.score, found[1]["context"] if found else {})
         helm = Helm(self.events, self.spec, self.course, self.pace, self.evaluator, self.stop, self.best)
         pulse = Pulse(self.events, self.board, self.spec, self.course, self.pace, self._reviews_s)
@@ -222,33 +211,13 @@ class Session:
             self.trainer.train()
             return
         folder, manifest = found
-        self._same(manifest["context"], context)
+        check_same(manifest["context"], context, self.events)
         pulse.tokens = int(manifest["context"].get("tokens", 0))
         if manifest["step"] >= self.course.until or self.best.over:
             # The Trainer would take one more step before it sees that it is at the end.
             self.trainer.take_up(folder)
         else:
             self.trainer.train(resume_from_checkpoint=str(folder))
-
-    def _context(self) -> dict[str, Any]:
-        """What must be the same for a checkpoint to go on to the same end."""
-        digest = hashlib.sha256()
-        for piece in pieces(self.examples):
-            digest.update(piece)
-        for members in self.plan.packs or ():
-            digest.update(array("q", [len(members), *members]).tobytes())
-        return {"data": digest.hexdigest(), "steps": self.course.steps, "versions": libraries.versions()}
-
-    def _same(self, sealed: dict[str, Any], now: dict[str, Any]) -> None:
-        if (sealed.get("data"), sealed.get("steps")) != (now["data"], now["steps"]):
-            raise InputError(
-                N_("The data set is not the one that this run began with."),
-                where="data.source",
-                next=N_("Start a new run, or put the data set back as it was."),
-            )
-        if sealed.get("versions") != now["versions"]:
-            template = N_("Libraries have changed since the checkpoint: the run may end with slightly other weights.")
-            self.events.note(template, level="warning")
 
     def _keep_base(self) -> None:
         commit = build.commit_of(self.model)

@@ -26,7 +26,7 @@ from lab.runs.directory import RunDirectory
 from lab.runs.packs import packs_of
 from lab.spec import RunSpec, check, with_overrides
 from lab.training.choices import Choices
-from lab.training.session import pieces
+from lab.training.same_run import pieces
 from lab.training.trainer import dataset
 
 ROOM = 24  # tokens of a pack
