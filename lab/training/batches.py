@@ -20,6 +20,7 @@ from lab.data.example import IGNORED
 from lab.data.tokenised import Array, Tokens
 from lab.planning.packing import pack
 from lab.training.attention import flat_row
+from lab.training.side_by_side import even
 
 Row = dict[str, Any]
 
@@ -81,15 +82,19 @@ class Rows(Dataset[Any]):
 class UpdateCollator:
     """The examples of one update as flat rows: `{"labels": all of them, "passes": [model inputs with labels]}`.
 
-    `labels` of shape (1, tokens) is what the Trainer counts label tokens in.
+    `labels` of shape (1, tokens) is what the Trainer counts label tokens in. `sides` passes are computed at a time,
+    and hold the `budget` together.
     """
 
     budget: int
+    sides: int = 1
 
     def __call__(self, rows: Sequence[Any]) -> dict[str, Any]:
         if rows and isinstance(rows[0], list):  # packs: their examples are regrouped as the device takes them
             rows = [row for members in rows for row in members]
-        parts = [_flat([rows[i] for i in members]) for members in passes(_lengths(rows), self.budget)]
+        lengths = _lengths(rows)
+        groups = passes(lengths, self.budget) if self.sides == 1 else even(lengths, self.budget, self.sides)
+        parts = [_flat([rows[i] for i in members]) for members in groups]
         return {"labels": torch.cat([part["labels"] for part in parts], 1), "passes": parts}
 
 

@@ -39,6 +39,7 @@ class Choices:
     packed: bool = False
     label_loss: bool = True
     fused_lora: bool = False
+    side_by_side: bool = False
     checkpointing: bool = False
     dequantise: bool = False
     activation_swap: bool = False
@@ -67,6 +68,7 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
         why["fused_kernels"] = "needs a GPU"
     if speed.async_input and not cuda:
         why["async_input"] = "needs a GPU"
+    side_by_side = speed.side_by_side and speed.padding_free != "off" and _beside(spec, machine, checkpointing, why)
     dequantise = _dequantise(spec, facts, machine, free, checkpointing, why)
     fits = partial(_fits, spec, facts, machine, free, checkpointing=checkpointing, dequantised=dequantise)
     return Choices(
@@ -75,6 +77,7 @@ def choose(spec: RunSpec, machine: Machine) -> Choices:
         packed=spec.data.packing,
         label_loss=speed.label_loss,
         fused_lora=speed.fused_lora,
+        side_by_side=side_by_side,
         checkpointing=checkpointing,
         dequantise=dequantise,
         activation_swap=speed.activation_swap,
@@ -149,6 +152,17 @@ def _budget(spec: RunSpec, machine: Machine, fits: Callable[[int], bool]) -> int
     planned = spec.schedule.per_device_batch * spec.data.max_length
     filled = min(FILLED[machine.device], planned * spec.schedule.accumulation)
     return filled if planned < filled and fits(filled) else planned
+
+
+def _beside(spec: RunSpec, machine: Machine, checkpointing: bool, why: dict[str, str]) -> bool:
+    """Whether two passes at a time can pay; notes the reason where they cannot."""
+    if machine.device == "cuda":
+        why["side_by_side"] = "a GPU is full with one pass"
+    elif machine.threads < 2:  # one for each side
+        why["side_by_side"] = "needs two threads"
+    elif spec.method.whole or checkpointing or spec.regularisation.neftune_alpha or not spec.speed.label_loss:
+        why["side_by_side"] = "not with this method"
+    return "side_by_side" not in why
 
 
 def _dequantise(

@@ -8,6 +8,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
@@ -82,9 +85,28 @@ def _forward(layer: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Te
         return _Lora.apply(x, _dropped(layer, name, x), *cast)
 
 
+_draws = threading.local()
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Let the adapters' dropout of this thread draw from a generator of its own."""
+    _draws.generator = generator
+    try:
+        yield
+    finally:
+        _draws.generator = None
+
+
 def _dropped(layer: Any, name: str, x: torch.Tensor) -> torch.Tensor | None:
     dropout = layer.lora_dropout[name]
-    return None if isinstance(dropout, torch.nn.Identity) or dropout.p == 0 else dropout(x)
+    if isinstance(dropout, torch.nn.Identity) or dropout.p == 0:
+        return None
+    generator = getattr(_draws, "generator", None)
+    if generator is None:
+        return dropout(x)
+    kept = torch.empty_like(x).bernoulli_(1 - dropout.p, generator=generator)
+    return x * kept.div_(1 - dropout.p)
 
 
 def _weights(layer: Any, name: str) -> tuple[Any, ...]:
@@ -107,10 +129,15 @@ def fuse_lora(model: torch.nn.Module) -> int:
     return count
 
 
+def is_fused(layer: torch.nn.Module) -> bool:
+    """Whether a layer has the fused forward pass."""
+    return type(layer) is LoraLinear and "forward" in vars(layer)
+
+
 def unfuse_lora(model: torch.nn.Module) -> None:
     """Take the fused forward passes away again, so that the model is PEFT's own."""
     for layer in model.modules():
-        if type(layer) is LoraLinear and "forward" in vars(layer):
+        if is_fused(layer):
             del layer.forward
 
 

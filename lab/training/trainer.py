@@ -17,7 +17,7 @@ from lab.data.examples import Examples
 from lab.data.tokenised import of_examples
 from lab.planning.schedule import course_of, transformers_scheduler
 from lab.spec import RunSpec
-from lab.training import attention, probe
+from lab.training import attention, probe, side_by_side
 from lab.training.batches import Rows, UpdateCollator
 from lab.training.choices import Choices, fit_arguments
 from lab.training.collate import PaddedCollator, real_tokens
@@ -28,6 +28,7 @@ from lab.training.methods import optimizers, quantised
 from lab.training.methods.adapters import prompt_tokens
 from lab.training.methods.losses import total_loss
 from lab.training.methods.trainer import MethodTrainer
+from lab.training.side_by_side import SIDES, Sides
 from lab.training.steps import Course
 
 
@@ -144,8 +145,20 @@ class LabTrainer(MethodTrainer, SFTTrainer):
         self.train_dataset = train_dataset
         if self.choices.fused_lora:
             self.choices.why["fused_lora"] = f"{fuse_lora(self.model)} layers"
+        self.sides = self._sides(budget)
         if self.choices.compile:
             self.choices.why["compile"] = f"{compile_blocks(self.model)} blocks"
+
+    def _sides(self, budget: int) -> Sides | None:
+        """What computes two passes at a time, where that was chosen and the model allows it."""
+        if not self.choices.side_by_side:
+            return None
+        why = side_by_side.hindrance(self.model) if self.flat and self._scores_labels else "not for this model"
+        if why:
+            self.choices.side_by_side, self.choices.why["side_by_side"] = False, why
+            return None
+        self.data_collator = UpdateCollator(budget, SIDES)
+        return Sides(self.machine.threads)
 
     @property
     def attention_name(self) -> str:
@@ -166,9 +179,17 @@ class LabTrainer(MethodTrainer, SFTTrainer):
         self.examples += sum(len(part["cu_seq_lens_q"]) - 1 for part in inputs["passes"])
         # For the backward pass too: gradient checkpointing runs the forward pass again there.
         with attention.using(self.model, attention.NAME):
+            if self.sides is not None and len(inputs["passes"]) > 1:
+                return self._step_beside(self.sides, model, inputs["passes"], num_items_in_batch)
             return sum(
                 super(LabTrainer, self).training_step(model, part, num_items_in_batch) for part in inputs["passes"]
             )
+
+    def _step_beside(self, sides: Sides, model: Any, passes: list[dict[str, Any]], items: Any) -> torch.Tensor:
+        model.train()
+        prepared = [self._prepare_inputs(part) for part in passes]
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        return sides.backward(prepared, lambda part: self.compute_loss(model, part, num_items_in_batch=items), weights)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

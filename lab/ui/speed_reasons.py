@@ -18,6 +18,10 @@ _NUMBER = r"([\d.]+(?:e[-+]?\d+)?)"
 # The form of a note, and its sentence; what the form catches fills {one}, {two}, {three}.
 FORMS: tuple[tuple[str, str], ...] = (
     (r"needs a GPU", N_("needs a GPU")),
+    (r"a GPU is full with one pass", N_("a GPU is full with one pass")),
+    (r"needs two threads", N_("needs two threads")),
+    (r"not with this method", N_("not with the method or another setting of this run")),
+    (r"the model has dropout of its own", N_("the model has dropout of its own")),
     (r"not installed", N_("liger-kernel is not installed")),
     (r"not for this model", N_("there are none for this model")),
     (r"liger-kernel does not fit", N_("liger-kernel does not fit")),

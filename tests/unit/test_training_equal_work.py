@@ -26,6 +26,8 @@ CHOICES = {
     "checkpointing": {"checkpointing": True, "label_loss": False},
     "activation": {"padding_free": "off", "label_loss": False, "activation_swap": True},
     "small-passes": {"budget": 24},
+    "side-by-side": {"budget": 64, "fused_lora": True, "side_by_side": True},
+    "many-side-by-side": {"budget": 24, "side_by_side": True},
     "all": {"budget": 64, "fused_lora": True, "activation_swap": True},
 }
 

@@ -70,8 +70,9 @@ def test_several_tasks_learn_on_a_quantized_body_and_are_saved_plain(
     again = TaskComparer(run, EventWriter(run, 1), runs.StopFlag(), 0)
     again.tokenise(tmp_path)
     again.ask()
-    assert again.found["base"][0]["loss"] == pytest.approx(before["loss"], rel=1e-3)
-    assert again.found["tuned"][0]["loss"] == pytest.approx(after["loss"], rel=1e-3)
+    near = 5e-3 if bits == "8bit" else 1e-3  # LLM.int8() rounds the inputs of its layers too, a plain model does not
+    assert again.found["base"][0]["loss"] == pytest.approx(before["loss"], rel=near)
+    assert again.found["tuned"][0]["loss"] == pytest.approx(after["loss"], rel=near)
 
 
 def test_a_quantized_body_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(

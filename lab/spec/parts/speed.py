@@ -35,6 +35,12 @@ class SpeedSpec(Part):
     fused_lora: bool = setting(
         True, N_("Fused LoRA"), N_("Layer and adapter in one step with a backward pass of its own.")
     )
+    side_by_side: bool = setting(
+        True,
+        N_("Passes side by side"),
+        N_("On a CPU two passes of an update at a time, each on half of the cores; for adapters."),
+        source="measured: benchmarks/README.md",
+    )
     auto_checkpointing: bool = setting(
         True,
         N_("Checkpointing when needed"),
