@@ -10,11 +10,17 @@ import training_runs as runs
 from equal_work import adapted, far, lab_trainer, made, one_step, rows_of
 
 from lab.spec import RunSpec, with_overrides
+from lab.training import side_by_side
 from lab.training.choices import Choices, choose
 from lab.training.machine import Machine
 from lab.training.side_by_side import even, hindrance
 
 TWO = Machine("cpu", "fp32", 2)
+
+
+@pytest.fixture(autouse=True)
+def small_models_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "LEAST", 0)
 
 
 @pytest.fixture
@@ -73,6 +79,14 @@ def test_where_it_cannot_be_the_reason_is_told(spec: RunSpec, tmp_path: Path) ->
         choices = choose(with_overrides(spec, change), machine)
         assert not choices.side_by_side and choices.why["side_by_side"] == why
     assert not choose(with_overrides(spec, {"speed.side_by_side": False}), TWO).side_by_side
+
+
+def test_a_small_model_takes_its_passes_one_after_the_other(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "LEAST", 1_000_000)
+    trainer = lab_trainer(tiny_llama, tmp_path, made("llama"), rows_of(4), Choices(budget=64, side_by_side=True))
+    assert trainer.sides is None and trainer.choices.why["side_by_side"] == "not for this model"
 
 
 def test_a_model_with_dropout_of_its_own_takes_its_passes_one_after_the_other(tiny_llama: Path, tmp_path: Path) -> None:
