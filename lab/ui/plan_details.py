@@ -75,6 +75,9 @@ def derived(plan: dict[str, Any], *, key: str, ratio: float | None = None) -> No
             st.text(_(how["formula"]).replace(" x ", " × "))
             st.text(", ".join(f"{input_name(of)} = {_plain_number(item)}" for of, item in how["inputs"].items()))
             st.caption(_("Source: {source}", source=_(str(how["source"]))))
+            if "flops" in how["inputs"]:
+                operations = input_name("flops")
+                st.caption(f"{operations}: " + _("Source: {source}", source=_(FLOPS_SOURCE)))
     _memory_parts(plan, key)
     _speed_and_time(plan, key)
     for name, assumed in (plan.get("assumptions") or {}).items():
